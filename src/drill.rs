@@ -1,0 +1,222 @@
+//! A drill: what somebody wrote down to be rehearsed, checked and resolved.
+//!
+//! PURE. `read` turns YAML into a tree with places, `validate` turns the tree into a [`Drill`] or
+//! into every problem that it has. After that there are no strings left to parse.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    check::HttpCheck,
+    kind::{drain_nodes, velero_restore, workloads_ready},
+};
+
+/// A checked drill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drill {
+    /// `metadata.name`: a DNS-1123 label of at most 40 characters.
+    pub name: String,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// One sentence for people.
+    pub description: Option<String>,
+    /// A cluster of the configuration.
+    pub cluster: String,
+    /// Not to be started by its schedule.
+    pub suspend: bool,
+    /// When it is due; none = only by hand.
+    pub schedule: Option<Schedule>,
+    /// Of the forward part; undo has its own patience.
+    pub deadline: Duration,
+    /// How long undo waits for one thing before it becomes a leftover.
+    pub undo_patience: Duration,
+    /// Asked all through the run.
+    pub checks: Vec<BackgroundCheck>,
+    /// What the run does, in order.
+    pub steps: Vec<Step>,
+    /// What the run must achieve.
+    pub objectives: Vec<Objective>,
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Its YAML document, as written.
+    pub text: String,
+}
+
+/// When a drill is due. The exact rule of slots is `schedule`'s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Five fields or a macro.
+    pub cron: String,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// Spread of the start after the slot.
+    pub jitter: Duration,
+    /// How late a slot may still start.
+    pub starting_deadline: Option<Duration>,
+    /// What happens to slots that were missed.
+    pub on_missed: OnMissed,
+}
+
+/// What happens to slots that were missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissed {
+    /// They are recorded as missed.
+    #[default]
+    Skip,
+    /// The newest of them runs once.
+    RunOnce,
+}
+
+/// A check that is asked all through the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackgroundCheck {
+    /// Its name.
+    pub name: String,
+    /// What is asked.
+    pub http: HttpCheck,
+    /// How often; default 1 s.
+    pub every: Duration,
+    /// How long an answer may take; default 2 s. No answer is red.
+    pub timeout: Duration,
+    /// Red for this long without a break closes the run.
+    pub abort_after: Option<Duration>,
+}
+
+/// One thing that a run does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name, unique within the drill.
+    pub name: String,
+    /// What it does.
+    pub kind: StepKind,
+    /// How long it may take; none = the rest of the drill's deadline.
+    pub timeout: Option<Duration>,
+    /// Whether it runs after a failed step.
+    pub when: When,
+}
+
+/// Whether a step runs after a failed step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum When {
+    /// Only while everything before it passed.
+    #[default]
+    Passed,
+    /// Also after a failed step, before the run closes.
+    Always,
+}
+
+/// What a step does, by kind. One arm for each entry of [`crate::kind::KINDS`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepKind {
+    /// Restores a Velero backup into a sandbox.
+    VeleroRestore(velero_restore::Spec),
+    /// Waits until the workloads of a sandbox are ready.
+    WorkloadsReady(workloads_ready::Spec),
+    /// Drains nodes and measures recovery.
+    DrainNodes(drain_nodes::Spec),
+    /// Asks a question until it is answered well.
+    Check(crate::kind::check::Spec),
+}
+
+impl StepKind {
+    /// The key that the kind is written under.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::VeleroRestore(_) => "veleroRestore",
+            Self::WorkloadsReady(_) => "workloadsReady",
+            Self::DrainNodes(_) => "drainNodes",
+            Self::Check(_) => "check",
+        }
+    }
+}
+
+/// What a run must achieve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Objective {
+    /// Its name, unique within the drill.
+    pub name: String,
+    /// What is measured, and its limit.
+    pub goal: Goal,
+}
+
+/// What is measured, and its limit in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Goal {
+    /// From T0 of step `from` until step `until` holds.
+    RecoveryTime {
+        /// The limit.
+        limit_millis: u64,
+        /// The step whose T0 starts the time.
+        from: String,
+        /// The step that ends it.
+        until: String,
+    },
+    /// The age of what step `of` brought back, at its T0.
+    RecoveryPoint {
+        /// The limit.
+        limit_millis: u64,
+        /// A restore step.
+        of: String,
+    },
+}
+
+/// What the journal keeps of a drill beside its text, so that recovery and reports need no parser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outline {
+    /// The steps, in order.
+    pub steps: Vec<StepOutline>,
+    /// The objectives.
+    pub objectives: Vec<Objective>,
+    /// Names of the background checks.
+    pub checks: Vec<String>,
+    /// How long undo waits for one thing, in milliseconds.
+    pub undo_patience_millis: u64,
+    /// The configured settle time of doubted effects, in milliseconds after `sendBy`.
+    pub settle_millis: u64,
+}
+
+/// A step, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepOutline {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether it runs after a failed step.
+    pub when: When,
+    /// Names of earlier steps that it reads; a sandbox lives until its last reader has ended.
+    pub reads: Vec<String>,
+}
+
+impl Drill {
+    /// What the journal keeps of it.
+    #[must_use]
+    pub fn outline(&self, settle: Duration) -> Outline {
+        Outline {
+            steps: self
+                .steps
+                .iter()
+                .map(|step| StepOutline {
+                    name: step.name.clone(),
+                    kind: step.kind.name().to_owned(),
+                    when: step.when,
+                    reads: match &step.kind {
+                        StepKind::WorkloadsReady(spec) => vec![spec.within.clone()],
+                        _ => Vec::new(),
+                    },
+                })
+                .collect(),
+            objectives: self.objectives.clone(),
+            checks: self.checks.iter().map(|check| check.name.clone()).collect(),
+            undo_patience_millis: crate::clock::millis(self.undo_patience),
+            settle_millis: crate::clock::millis(settle),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `check`: ask a question until it is answered well often enough.
+
+use std::time::Duration;
+
+use crate::check::HttpCheck;
+
+/// A checked `check` step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// What is asked.
+    pub http: HttpCheck,
+    /// Good answers in a row that end the step; default 1.
+    pub successes: u32,
+    /// How often it is asked; default 1 s.
+    pub every: Duration,
+    /// How long one answer may take; default 2 s.
+    pub timeout: Duration,
+}

@@ -1,0 +1,5 @@
+//! `drainNodes`: cordon, evict under budgets, measure recovery, uncordon always.
+
+pub mod spec;
+
+pub use spec::Spec;

@@ -1,0 +1,5 @@
+//! `workloadsReady`: everything that a restore brought back is ready, and stays so.
+
+pub mod spec;
+
+pub use spec::Spec;

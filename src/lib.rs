@@ -1,0 +1,11 @@
+//! firedrill: disaster-recovery drills for Kubernetes.
+//!
+//! ARCHITECTURE.md draws the house; each folder is one noun of it.
+
+pub mod check;
+pub mod clock;
+pub mod config;
+pub mod drill;
+pub mod kind;
+pub mod mark;
+pub mod run;

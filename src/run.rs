@@ -1,0 +1,3 @@
+//! A run: one execution of a drill.
+
+pub mod event;
