@@ -1,3 +1,6 @@
 //! A run: one execution of a drill.
 
+pub mod closing;
 pub mod event;
+pub mod look;
+pub mod machine;

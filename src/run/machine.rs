@@ -1,0 +1,610 @@
+//! The machine of a run: what may follow what, and what comes next.
+//!
+//! PURE. [`Machine::apply`] serves the live run and recovery alike, so what a process believes is
+//! always what the journal says. An event that is not legal here is never written.
+
+use std::collections::BTreeMap;
+
+use super::event::{
+    EffectNo, Entry, Event, Gate, Intent, Precondition, RUN_STEP, Reason, Settled, StepOutcome,
+    Trigger, Undo, UndoAction, UndoOutcome, Verdict,
+};
+use crate::{
+    clock::Mono,
+    drill::{Outline, When},
+};
+
+/// An event that may not happen in this state. A defect, in firedrill or in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("illegal event {event}: {why}")]
+pub struct Illegal {
+    /// The event's name.
+    pub event: &'static str,
+    /// Why it is illegal.
+    pub why: String,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing is written yet.
+    Unopened,
+    /// The forward part.
+    Open,
+    /// Undoing.
+    Closing {
+        /// The first reason, for good.
+        reason: Reason,
+        /// Its cause.
+        why: Option<String>,
+    },
+    /// Over.
+    Ended {
+        /// The verdict.
+        verdict: Verdict,
+    },
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// Not started.
+    Pending,
+    /// Running.
+    Active {
+        /// 1 for the first attempt.
+        attempt: u32,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        outcome: StepOutcome,
+        /// Why, unless it passed.
+        why: Option<String>,
+    },
+}
+
+/// Where an effect stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EffectState {
+    /// About to be sent, or sent.
+    Intended,
+    /// Its answer was lost.
+    Doubted,
+    /// It happened.
+    Applied {
+        /// The object's UID.
+        uid: String,
+    },
+    /// It did not happen.
+    Absent,
+    /// The name belongs to somebody else.
+    Foreign,
+    /// Its undo was announced.
+    Undoing {
+        /// The object's UID.
+        uid: String,
+    },
+    /// Undone, gone, or no longer ours.
+    Over(UndoOutcome),
+    /// It stays by policy.
+    Kept,
+    /// It could not be undone in time.
+    Left {
+        /// The object's UID, where it is known to have happened; none = still doubted.
+        uid: Option<String>,
+    },
+    /// A leftover that is gone.
+    Cleared,
+}
+
+/// An effect and its state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// As it was announced.
+    pub intent: Intent,
+    /// The boot that its `send_by` counts from.
+    pub boot: String,
+    /// Where it stands.
+    pub state: EffectState,
+    /// Undos announced so far.
+    pub undo_attempts: u32,
+    /// Whether it was ever a leftover.
+    pub was_left: bool,
+}
+
+impl Effect {
+    /// Whether nothing remains to be done for it before the run may end.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match &self.state {
+            EffectState::Absent
+            | EffectState::Foreign
+            | EffectState::Over(_)
+            | EffectState::Kept
+            | EffectState::Left { .. }
+            | EffectState::Cleared => true,
+            EffectState::Applied { .. } => matches!(self.intent.undo, Undo::None(_)),
+            EffectState::Intended | EffectState::Doubted | EffectState::Undoing { .. } => false,
+        }
+    }
+
+    /// Whether it is a Velero Restore.
+    #[must_use]
+    pub fn is_restore(&self) -> bool {
+        self.intent.target.kind == "Restore" && self.intent.target.group == "velero.io"
+    }
+
+    /// Whether its undo gives a node back: those never wait for another chain.
+    #[must_use]
+    pub fn is_cordon(&self) -> bool {
+        matches!(self.intent.undo, Undo::By { action: UndoAction::Uncordon, .. })
+    }
+
+    /// Whether its undo comes last on its cluster (the Lease).
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        matches!(self.intent.undo, Undo::By { gate: Some(Gate::Last), .. })
+    }
+}
+
+/// What the run does next, while open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Start this step.
+    Start(usize),
+    /// This step runs.
+    Running(usize),
+    /// Record this step as skipped.
+    Skip(usize),
+    /// Close, for this reason.
+    Close(Reason, Option<String>),
+    /// Closing: undo decides.
+    Undo,
+    /// Nothing.
+    Ended,
+}
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The run's id.
+    pub run: String,
+    /// The drill's name.
+    pub drill: String,
+    /// The installation.
+    pub instance: String,
+    /// The clusters that it names.
+    pub clusters: Vec<String>,
+    /// Steps, objectives, patience.
+    pub outline: Outline,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Where it stands.
+    pub phase: Phase,
+    /// One for each step of the outline.
+    pub steps: Vec<StepState>,
+    /// By number.
+    pub effects: BTreeMap<EffectNo, Effect>,
+    /// The seq that the next event must have.
+    pub next_seq: u64,
+    /// The boot of the last event.
+    pub last_boot: String,
+    /// When the run began to close, and in which boot.
+    pub closing_at: Option<(String, Mono)>,
+    planned: bool,
+    must_close: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            run: String::new(),
+            drill: String::new(),
+            instance: String::new(),
+            clusters: Vec::new(),
+            outline: Outline::default(),
+            trigger: Trigger::Hand,
+            phase: Phase::Unopened,
+            steps: Vec::new(),
+            effects: BTreeMap::new(),
+            next_seq: 0,
+            last_boot: String::new(),
+            closing_at: None,
+            planned: false,
+            must_close: false,
+        }
+    }
+}
+
+impl Machine {
+    /// Reads a whole stream.
+    ///
+    /// # Errors
+    /// At the first event that is not legal where it stands.
+    pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, Illegal> {
+        let mut machine = Self::default();
+        for entry in entries {
+            machine.apply(entry)?;
+        }
+        Ok(machine)
+    }
+
+    /// Whether the forward part goes on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether the run is undoing.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. })
+    }
+
+    /// Whether the run is over.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// The active step, if any.
+    #[must_use]
+    pub fn active(&self) -> Option<usize> {
+        self.steps.iter().position(|step| matches!(step, StepState::Active { .. }))
+    }
+
+    /// The number of the next effect.
+    #[must_use]
+    pub fn next_effect(&self) -> EffectNo {
+        self.effects.keys().next_back().map_or(0, |last| last + 1)
+    }
+
+    /// Effects that are leftovers now.
+    #[must_use]
+    pub fn leftovers(&self) -> u32 {
+        let left = self.effects.values().filter(|e| matches!(e.state, EffectState::Left { .. }));
+        u32::try_from(left.count()).unwrap_or(u32::MAX)
+    }
+
+    /// What comes next. The first failed step stops the run: steps with `when: always` still
+    /// run, the rest are skipped, then it closes.
+    #[must_use]
+    pub fn next(&self) -> Next {
+        match self.phase {
+            Phase::Unopened | Phase::Ended { .. } => return Next::Ended,
+            Phase::Closing { .. } => return Next::Undo,
+            Phase::Open => {}
+        }
+        let mut failed = None;
+        for (index, state) in self.steps.iter().enumerate() {
+            let step = &self.outline.steps[index];
+            match state {
+                StepState::Active { .. } => return Next::Running(index),
+                StepState::Pending if failed.is_some() && step.when != When::Always => {
+                    return Next::Skip(index);
+                }
+                StepState::Pending => return Next::Start(index),
+                StepState::Ended { outcome: StepOutcome::Failed, why } if failed.is_none() => {
+                    failed = Some((step.name.clone(), why.clone()));
+                }
+                StepState::Ended { .. } => {}
+            }
+        }
+        match failed {
+            Some((step, why)) => Next::Close(
+                Reason::StepFailed,
+                Some(why.map_or_else(|| format!("step {step} failed"), |why| format!("{step}: {why}"))),
+            ),
+            None => Next::Close(Reason::Completed, None),
+        }
+    }
+
+    /// Whether `event` may be written now.
+    ///
+    /// # Errors
+    /// If it may not, with the reason.
+    pub fn allows(&self, event: &Event) -> Result<(), Illegal> {
+        let fail = |why: String| Err(Illegal { event: event.name(), why });
+        let opened = self.phase != Phase::Unopened;
+        if opened == matches!(event, Event::RunOpened { .. }) {
+            return fail(if opened { "the run is open already" } else { "the run is not open" }.into());
+        }
+        if self.must_close && !matches!(event, Event::RunClosing { .. }) {
+            return fail("a recovered run can only close".into());
+        }
+        match event {
+            Event::RunOpened { .. } => Ok(()),
+            Event::PlanMade { .. } => match (self.is_open(), self.planned || !self.effects.is_empty())
+            {
+                (true, false) => Ok(()),
+                _ => fail("a plan is made once, before the first effect".into()),
+            },
+            Event::StepStarted { step, attempt } => {
+                if !self.is_open() || self.active().is_some() {
+                    return fail("the run is closing or another step is active".into());
+                }
+                match self.step(step) {
+                    Some(StepState::Pending) if *attempt == 1 => Ok(()),
+                    _ => fail(format!("step {step} does not exist or has started")),
+                }
+            }
+            Event::StepEnded { step, outcome, .. } => self.allows_step_end(step, *outcome).or_else(fail),
+            Event::EffectIntended(intent) => self.allows_intent(intent).or_else(fail),
+            Event::EffectDoubted { n, .. } => match (self.effect(*n)?, self.is_ended()) {
+                (EffectState::Intended, false) => Ok(()),
+                (state, _) => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::EffectSettled { n, .. } => match (self.effect(*n)?, self.is_ended()) {
+                (EffectState::Intended | EffectState::Doubted, false)
+                | (EffectState::Left { uid: None }, _) => Ok(()),
+                (state, _) => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::Observed { .. } | Event::FindingMade(_) => match self.is_ended() {
+                false => Ok(()),
+                true => fail("the run has ended".into()),
+            },
+            Event::RunClosing { .. } => match self.is_open() {
+                true => Ok(()),
+                false => fail("the first reason to close decides for good".into()),
+            },
+            Event::RunRecovered { last_seq, .. } => {
+                if *last_seq + 1 != self.next_seq {
+                    return fail(format!("the last seq is {}", self.next_seq - 1));
+                }
+                match !self.is_ended() || self.unfinished_business() {
+                    true => Ok(()),
+                    false => fail("nothing is left to recover".into()),
+                }
+            }
+            Event::UndoIntended { n, attempt, .. } => {
+                let effect = self.effects.get(n).ok_or_else(|| self.unknown(event, *n))?;
+                if *attempt != effect.undo_attempts + 1 {
+                    return fail(format!("attempt {} is next", effect.undo_attempts + 1));
+                }
+                match (&effect.state, &self.phase) {
+                    (EffectState::Left { uid: Some(_) }, _) => Ok(()),
+                    (EffectState::Undoing { .. }, _) => Ok(()),
+                    (EffectState::Applied { .. }, Phase::Closing { .. }) => Ok(()),
+                    (EffectState::Applied { .. }, Phase::Open) if self.may_release(effect) => Ok(()),
+                    (state, _) => fail(format!("effect {n} is {state:?}")),
+                }
+            }
+            Event::UndoWaits { n, .. } => match self.effect(*n)? {
+                EffectState::Applied { .. }
+                | EffectState::Undoing { .. }
+                | EffectState::Doubted
+                | EffectState::Left { .. } => Ok(()),
+                state => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::UndoSettled { n, .. } => match self.effect(*n)? {
+                EffectState::Undoing { .. } => Ok(()),
+                state => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::EffectKept { n, .. } => match (self.effect(*n)?, self.is_closing()) {
+                (EffectState::Applied { .. }, true) => Ok(()),
+                (state, _) => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::LeftoverNamed { n, .. } => match (self.effect(*n)?, &self.phase) {
+                (
+                    EffectState::Doubted | EffectState::Applied { .. } | EffectState::Undoing { .. },
+                    Phase::Closing { .. },
+                )
+                | (EffectState::Absent, Phase::Closing { .. } | Phase::Ended { .. })
+                | (EffectState::Undoing { .. }, Phase::Ended { .. }) => Ok(()),
+                (state, _) => fail(format!("effect {n} is {state:?}")),
+            },
+            Event::LeftoverCleared { n, .. } => {
+                let effect = self.effects.get(n).ok_or_else(|| self.unknown(event, *n))?;
+                match (&effect.state, effect.was_left) {
+                    (EffectState::Left { .. }, _)
+                    | (EffectState::Over(_) | EffectState::Absent | EffectState::Foreign, true) => Ok(()),
+                    (state, _) => fail(format!("effect {n} is {state:?}")),
+                }
+            }
+            Event::RunEnded { .. } => {
+                if !self.is_closing() {
+                    return fail("the run is not closing".into());
+                }
+                match self.effects.values().find(|effect| !effect.is_final()) {
+                    None => Ok(()),
+                    Some(effect) => {
+                        fail(format!("effect {} is {:?}", effect.intent.n, effect.state))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the next entry of the stream.
+    ///
+    /// # Errors
+    /// If it is not legal here; the machine is then unchanged.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Illegal> {
+        let event = &entry.event;
+        if entry.seq != self.next_seq {
+            let why = format!("seq {} where {} is next", entry.seq, self.next_seq);
+            return Err(Illegal { event: event.name(), why });
+        }
+        self.allows(event)?;
+        self.next_seq += 1;
+        self.last_boot.clone_from(&entry.boot);
+        match event {
+            Event::RunOpened { run, drill, outline, trigger, instance, clusters, .. } => {
+                self.run.clone_from(run);
+                self.drill.clone_from(drill);
+                self.instance.clone_from(instance);
+                self.clusters.clone_from(clusters);
+                self.trigger = trigger.clone();
+                self.steps = vec![StepState::Pending; outline.steps.len()];
+                self.outline = outline.clone();
+                self.phase = Phase::Open;
+            }
+            Event::PlanMade { .. } => self.planned = true,
+            Event::StepStarted { step, attempt } => {
+                self.set_step(step, StepState::Active { attempt: *attempt });
+            }
+            Event::StepEnded { step, outcome, why, .. } => {
+                self.set_step(step, StepState::Ended { outcome: *outcome, why: why.clone() });
+            }
+            Event::EffectIntended(intent) => {
+                let effect = Effect {
+                    intent: (**intent).clone(),
+                    boot: entry.boot.clone(),
+                    state: EffectState::Intended,
+                    undo_attempts: 0,
+                    was_left: false,
+                };
+                self.effects.insert(intent.n, effect);
+            }
+            Event::EffectDoubted { n, .. } => self.set(*n, EffectState::Doubted),
+            Event::EffectSettled { n, settled } => {
+                let left = self.effects.get(n).is_some_and(|e| matches!(e.state, EffectState::Left { .. }));
+                let state = match settled {
+                    Settled::Applied { uid, .. } if left => EffectState::Left { uid: Some(uid.clone()) },
+                    Settled::Applied { uid, .. } => EffectState::Applied { uid: uid.clone() },
+                    Settled::Absent { .. } => EffectState::Absent,
+                    Settled::Foreign { .. } => EffectState::Foreign,
+                };
+                self.set(*n, state);
+            }
+            Event::RunClosing { reason, why } => {
+                self.must_close = false;
+                self.phase = Phase::Closing { reason: *reason, why: why.clone() };
+                self.closing_at = Some((entry.boot.clone(), entry.mono));
+            }
+            Event::RunRecovered { .. } => self.must_close = self.is_open(),
+            Event::UndoIntended { n, attempt, .. } => {
+                let uid = self.effects.get(n).and_then(uid_of).unwrap_or_default();
+                self.set(*n, EffectState::Undoing { uid });
+                if let Some(effect) = self.effects.get_mut(n) {
+                    effect.undo_attempts = *attempt;
+                }
+            }
+            Event::UndoSettled { n, outcome } => self.set(*n, EffectState::Over(outcome.clone())),
+            Event::EffectKept { n, .. } => self.set(*n, EffectState::Kept),
+            Event::LeftoverNamed { n, .. } => {
+                let uid = self.effects.get(n).and_then(uid_of);
+                self.set(*n, EffectState::Left { uid });
+                if let Some(effect) = self.effects.get_mut(n) {
+                    effect.was_left = true;
+                }
+            }
+            Event::LeftoverCleared { n, .. } => self.set(*n, EffectState::Cleared),
+            Event::RunEnded { verdict, .. } => self.phase = Phase::Ended { verdict: *verdict },
+            Event::Observed { .. } | Event::FindingMade(_) | Event::UndoWaits { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Whether an ended run still has something to look after: leftovers, or undos under way.
+    #[must_use]
+    pub fn unfinished_business(&self) -> bool {
+        self.effects.values().any(|effect| {
+            matches!(
+                effect.state,
+                EffectState::Left { .. } | EffectState::Undoing { .. } | EffectState::Absent
+            )
+        })
+    }
+
+    /// Whether an effect may be undone while the run is open: by its own step (active or over),
+    /// and for a sandbox once its last reader has ended.
+    #[must_use]
+    pub fn may_release(&self, effect: &Effect) -> bool {
+        let Some(owner) = self.outline.steps.iter().position(|s| s.name == effect.intent.step) else {
+            return false;
+        };
+        if effect.is_cordon() {
+            return self.steps[owner] != StepState::Pending;
+        }
+        let over = |index: usize| matches!(self.steps[index], StepState::Ended { .. });
+        let readers = self.outline.steps.iter().enumerate();
+        over(owner)
+            && readers
+                .filter(|(_, step)| step.reads.contains(&effect.intent.step))
+                .all(|(index, _)| over(index))
+    }
+
+    fn allows_step_end(&self, step: &str, outcome: StepOutcome) -> Result<(), String> {
+        match (self.step(step), outcome) {
+            (Some(StepState::Active { .. }), StepOutcome::Aborted) if !self.is_ended() => Ok(()),
+            (Some(StepState::Pending), StepOutcome::Skipped) if self.is_open() => Ok(()),
+            (Some(StepState::Active { .. }), StepOutcome::Failed) if self.is_open() => Ok(()),
+            (Some(StepState::Active { .. }), StepOutcome::Passed) if self.is_open() => {
+                let open = self.effects.values().find(|effect| {
+                    effect.intent.step == step
+                        && matches!(effect.state, EffectState::Intended | EffectState::Doubted)
+                });
+                match open {
+                    None => Ok(()),
+                    Some(effect) => Err(format!("effect {} is not settled", effect.intent.n)),
+                }
+            }
+            (state, _) => Err(format!("step {step} is {state:?}")),
+        }
+    }
+
+    fn allows_intent(&self, intent: &Intent) -> Result<(), String> {
+        if !self.is_open() {
+            return Err("no effect after the run began to close".into());
+        }
+        let active = self.active().map(|index| self.outline.steps[index].name.as_str());
+        if intent.step != RUN_STEP && active != Some(intent.step.as_str()) {
+            return Err(format!("step {} is not active", intent.step));
+        }
+        match self.effects.get(&intent.n) {
+            None if intent.n == self.next_effect() && intent.attempt == 1 => Ok(()),
+            Some(old) if old.state == EffectState::Absent && intent.attempt == old.intent.attempt + 1 => {
+                Ok(())
+            }
+            _ => Err(format!("effect {} attempt {} is out of order", intent.n, intent.attempt)),
+        }
+    }
+
+    fn step(&self, name: &str) -> Option<&StepState> {
+        let index = self.outline.steps.iter().position(|step| step.name == name)?;
+        self.steps.get(index)
+    }
+
+    fn set_step(&mut self, name: &str, state: StepState) {
+        if let Some(index) = self.outline.steps.iter().position(|step| step.name == name) {
+            self.steps[index] = state;
+        }
+    }
+
+    fn effect(&self, n: EffectNo) -> Result<&EffectState, Illegal> {
+        self.effects.get(&n).map(|effect| &effect.state).ok_or_else(|| Illegal {
+            event: "effect",
+            why: format!("effect {n} was never intended"),
+        })
+    }
+
+    fn set(&mut self, n: EffectNo, state: EffectState) {
+        if let Some(effect) = self.effects.get_mut(&n) {
+            effect.state = state;
+        }
+    }
+
+    fn unknown(&self, event: &Event, n: EffectNo) -> Illegal {
+        Illegal { event: event.name(), why: format!("effect {n} was never intended") }
+    }
+}
+
+/// The UID of an effect's object, where it is known to have happened.
+#[must_use]
+pub fn uid_of(effect: &Effect) -> Option<String> {
+    match &effect.state {
+        EffectState::Applied { uid } | EffectState::Undoing { uid } => Some(uid.clone()),
+        EffectState::Left { uid } => uid.clone(),
+        _ => None,
+    }
+}
+
+impl Precondition {
+    /// Pinned to a UID only.
+    #[must_use]
+    pub fn uid(uid: &str) -> Self {
+        Self { uid: Some(uid.to_owned()), resource_version: None }
+    }
+}
