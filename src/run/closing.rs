@@ -116,6 +116,8 @@ pub struct Closing {
     rules: Rules,
     /// Creates that were found absent are looked for again (a sweep of an ended run).
     look_for_late: bool,
+    /// Only what is in doubt is settled; nothing is undone.
+    settle_only: bool,
 }
 
 impl Closing {
@@ -131,6 +133,7 @@ impl Closing {
             settle: Duration::from_millis(machine.outline.settle_millis),
             rules: Rules::SOUND,
             look_for_late: machine.is_ended(),
+            settle_only: false,
         }
     }
 
@@ -138,6 +141,13 @@ impl Closing {
     #[must_use]
     pub fn only(mut self, effects: impl IntoIterator<Item = EffectNo>) -> Self {
         self.only = Some(effects.into_iter().collect());
+        self
+    }
+
+    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on).
+    #[must_use]
+    pub fn settle_only(mut self) -> Self {
+        self.settle_only = true;
         self
     }
 
@@ -230,6 +240,7 @@ impl Closing {
                 error: "its process ended before the answer came".to_owned(),
             }),
             EffectState::Doubted | EffectState::Left { uid: None } => self.settle(effect, n, now),
+            _ if self.settle_only => Step::Over,
             EffectState::Applied { .. }
             | EffectState::Undoing { .. }
             | EffectState::Left { uid: Some(_) } => match &effect.intent.undo {
