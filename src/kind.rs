@@ -5,4 +5,5 @@
 pub mod check;
 pub mod drain_nodes;
 pub mod velero_restore;
+mod words;
 pub mod workloads_ready;

@@ -9,3 +9,4 @@ pub mod drill;
 pub mod kind;
 pub mod mark;
 pub mod run;
+pub mod sandbox;
