@@ -4,5 +4,8 @@
 
 pub mod check;
 pub mod drain_nodes;
+pub mod owner;
 pub mod velero_restore;
+pub mod window;
+mod words;
 pub mod workloads_ready;

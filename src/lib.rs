@@ -13,3 +13,4 @@ pub mod mark;
 pub mod run;
 pub mod supervise;
 pub mod world;
+pub mod sandbox;

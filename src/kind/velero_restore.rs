@@ -1,5 +1,8 @@
 //! `veleroRestore`: bring a backup back into a closed sandbox.
 
+pub mod choose;
+pub mod decide;
+pub mod object;
 pub mod spec;
 
 pub use spec::Spec;

@@ -1,5 +1,7 @@
 //! `workloadsReady`: everything that a restore brought back is ready, and stays so.
 
+pub mod decide;
+mod object;
 pub mod spec;
 
 pub use spec::Spec;
