@@ -31,6 +31,8 @@ pub enum TaskKind {
     Progress,
     /// Turns signals into cancellation.
     Signals,
+    /// Closes a run when its deadline is over.
+    Deadline,
 }
 
 /// What becomes of a task when its token is cancelled or its handle is dropped.
@@ -64,6 +66,7 @@ impl TaskKind {
             Self::Watch => "watch",
             Self::Progress => "progress",
             Self::Signals => "signals",
+            Self::Deadline => "deadline",
         }
     }
 
@@ -77,7 +80,8 @@ impl TaskKind {
             | Self::BackgroundCheck
             | Self::Watch
             | Self::Progress
-            | Self::Signals => OnCancel::Dropped,
+            | Self::Signals
+            | Self::Deadline => OnCancel::Dropped,
         }
     }
 
@@ -87,7 +91,9 @@ impl TaskKind {
         match self {
             // Without signals a process could only be killed, and would leave its undo open.
             Self::JournalWriter | Self::Signals => OnError::EndsProcess,
-            Self::LeaseRenewal | Self::BackgroundCheck | Self::Watch => OnError::ClosesRun,
+            Self::LeaseRenewal | Self::BackgroundCheck | Self::Watch | Self::Deadline => {
+                OnError::ClosesRun
+            },
             Self::Progress => OnError::Logged,
         }
     }

@@ -1,5 +1,6 @@
 //! `veleroRestore`: bring a backup back into a closed sandbox.
 
+pub mod act;
 pub mod choose;
 pub mod decide;
 pub mod object;

@@ -118,6 +118,8 @@ pub struct Closing {
     look_for_late: bool,
     /// Only what is in doubt is settled; nothing is undone.
     settle_only: bool,
+    /// Nothing becomes a leftover: a later pass goes on.
+    never_leave: bool,
 }
 
 impl Closing {
@@ -134,6 +136,7 @@ impl Closing {
             rules: Rules::SOUND,
             look_for_late: machine.is_ended(),
             settle_only: false,
+            never_leave: false,
         }
     }
 
@@ -148,6 +151,13 @@ impl Closing {
     #[must_use]
     pub fn settle_only(mut self) -> Self {
         self.settle_only = true;
+        self
+    }
+
+    /// Names no leftover: the run is still open, and its closing goes on with what remains.
+    #[must_use]
+    pub fn never_leave(mut self) -> Self {
+        self.never_leave = true;
         self
     }
 
@@ -576,7 +586,7 @@ impl Closing {
         let known = self.known.entry(n).or_default();
         if now >= until && !settling {
             known.given_up = true;
-            if matches!(effect.state, EffectState::Left { .. }) {
+            if matches!(effect.state, EffectState::Left { .. }) || self.never_leave {
                 return Step::Over;
             }
             return Self::leave(effect, why);

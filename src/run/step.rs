@@ -48,6 +48,8 @@ pub struct Running {
 pub struct Shared {
     /// Readiness watches, by the name of the step that reads them; armed at T0.
     pub armed: BTreeMap<String, Arc<kind::workloads_ready::act::Armed>>,
+    /// When each restore step's Restore was terminal.
+    pub restored: BTreeMap<String, Mono>,
 }
 
 /// How a step went.
