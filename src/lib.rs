@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md draws the house; each folder is one noun of it.
 
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drill;

@@ -1,5 +1,6 @@
 //! `workloadsReady`: everything that a restore brought back is ready, and stays so.
 
+pub mod fields;
 pub mod spec;
 
 pub use spec::Spec;
