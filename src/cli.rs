@@ -1,3 +1,4 @@
 //! The command line: one file for each subcommand.
 
 pub mod journal;
+pub mod validate;

@@ -4,6 +4,7 @@ pub mod act;
 pub mod choose;
 pub mod decide;
 pub mod object;
+pub mod fields;
 pub mod spec;
 
 pub use spec::Spec;

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod decide;
 mod object;
+pub mod fields;
 pub mod spec;
 
 pub use spec::Spec;
