@@ -3,9 +3,11 @@
 //! ARCHITECTURE.md draws the house; each folder is one noun of it.
 
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drill;
 pub mod kind;
 pub mod mark;
+pub mod report;
 pub mod run;

@@ -1,3 +1,4 @@
 //! A run: one execution of a drill.
 
 pub mod event;
+pub mod verdict;
