@@ -2,3 +2,7 @@
 
 pub mod journal;
 pub mod validate;
+pub mod history;
+pub mod output;
+pub mod report;
+pub mod show;

@@ -10,6 +10,7 @@ pub mod drill;
 pub mod journal;
 pub mod kind;
 pub mod mark;
+pub mod report;
 pub mod run;
 pub mod supervise;
 pub mod world;

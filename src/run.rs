@@ -13,3 +13,4 @@ pub mod step;
 pub mod drive;
 pub mod preflight;
 pub mod recover;
+pub mod verdict;
