@@ -1,1 +1,5 @@
 //! x
+pub mod audit;
+pub mod picture;
+pub mod proxy;
+pub mod rbac;
