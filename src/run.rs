@@ -4,3 +4,5 @@ pub mod closing;
 pub mod event;
 pub mod look;
 pub mod machine;
+#[cfg(test)]
+mod model;
