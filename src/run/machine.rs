@@ -310,7 +310,8 @@ impl Machine {
         if opened == matches!(event, Event::RunOpened { .. }) {
             return fail(if opened { "the run is open already" } else { "the run is not open" }.into());
         }
-        if self.must_close && !matches!(event, Event::RunClosing { .. }) {
+        let ends_it = matches!(event, Event::RunClosing { .. } | Event::RunRecovered { .. });
+        if self.must_close && !ends_it {
             return fail("a recovered run can only close".into());
         }
         match event {
