@@ -1,6 +1,6 @@
 //! Walks through the worlds of a sample, and judges each where it ends.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     super::{
@@ -20,8 +20,8 @@ pub struct Found {
     pub worlds: u64,
     pub recoveries: u64,
     pub violations: u64,
-    /// The first few, in words.
-    pub words: Vec<String>,
+    /// Each kind of violation, how often, and the first world that shows it.
+    pub words: BTreeMap<String, (u64, String)>,
 }
 
 /// A world's history, for a reader.
@@ -52,8 +52,9 @@ impl Found {
             return;
         }
         self.violations += 1;
-        if self.words.len() < 20 {
-            self.words.push(format!("{story}: {}", broken.join("; ")));
+        for words in broken {
+            let of_kind = self.words.entry(words.clone());
+            of_kind.or_insert_with(|| (0, story.to_string())).0 += 1;
         }
     }
 }
