@@ -116,6 +116,8 @@ pub struct Closing {
     rules: Rules,
     /// Creates that were found absent are looked for again (a sweep of an ended run).
     look_for_late: bool,
+    /// What was to be asked when an event had to be appended first.
+    queued: Vec<Ask>,
 }
 
 impl Closing {
@@ -131,6 +133,7 @@ impl Closing {
             settle: Duration::from_millis(machine.outline.settle_millis),
             rules: Rules::SOUND,
             look_for_late: machine.is_ended(),
+            queued: Vec::new(),
         }
     }
 
@@ -160,11 +163,20 @@ impl Closing {
                 measures: BTreeMap::new(),
             });
         }
-        let mut asks = Vec::new();
+        // An append comes before the asks that were found so far, and must not lose them: an undo
+        // that is announced is sent.
+        let mut asks = std::mem::take(&mut self.queued);
         let mut wake: Option<Mono> = None;
         for n in self.order(machine) {
+            if asks.iter().any(|ask| ask.effect() == n) {
+                continue;
+            }
             match self.step(machine, n, now) {
-                Step::Append(event) => return Todo::Append(event),
+                Step::Append(event) => {
+                    self.queued = asks;
+                    return Todo::Append(event);
+                }
+                Step::Ask(ask) if asks.contains(&ask) => {}
                 Step::Ask(ask) => asks.push(ask),
                 Step::Wait(until) => wake = Some(wake.map_or(until, |w| w.min(until))),
                 Step::Over => {}
