@@ -541,6 +541,9 @@ impl Closing {
         if facts.uid != uid && pins {
             if effect.intent.target.kind == "Namespace" {
                 known.given_up = true;
+                if matches!(effect.state, EffectState::Left { .. }) {
+                    return Step::Over;
+                }
                 return Self::leave(effect, "a namespace of that name came late, without our mark");
             }
             return known.carry_out(effect, action, Planned::Settle(UndoOutcome::Gone));
