@@ -245,6 +245,10 @@ impl Closing {
             EffectState::Applied { .. }
             | EffectState::Undoing { .. }
             | EffectState::Left { uid: Some(_) } => match &effect.intent.undo {
+                Undo::None(why) | Undo::Kept(why) if effect.was_left => {
+                    let how = format!("nothing is to be undone: {why}");
+                    Step::Append(Event::LeftoverCleared { n, how })
+                }
                 Undo::None(_) => Step::Over,
                 Undo::Kept(policy) => {
                     Step::Append(Event::EffectKept { n, policy: policy.clone() })
