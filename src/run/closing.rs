@@ -257,13 +257,18 @@ impl Closing {
                     self.undo(machine, effect, *action, *gate, after, now)
                 }
             },
-            EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
-                self.late(effect, n, now)
-            }
             EffectState::Over(_) | EffectState::Absent | EffectState::Foreign
                 if effect.was_left =>
             {
-                Step::Append(Event::LeftoverCleared { n, how: "undone by a later pass".to_owned() })
+                let how = match &effect.state {
+                    EffectState::Absent => "it never happened",
+                    EffectState::Foreign => "it is not ours",
+                    _ => "undone by a later pass",
+                };
+                Step::Append(Event::LeftoverCleared { n, how: how.to_owned() })
+            }
+            EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
+                self.late(effect, n, now)
             }
             EffectState::Absent
             | EffectState::Foreign

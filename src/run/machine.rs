@@ -491,7 +491,16 @@ impl Machine {
                     effect.was_left = true;
                 }
             }
-            Event::LeftoverCleared { n, .. } => self.set(*n, EffectState::Cleared),
+            Event::LeftoverCleared { n, .. } => {
+                if let Some(effect) = self.effects.get_mut(n) {
+                    // What is absent may still come late, and each sweep looks for it again.
+                    if effect.state == EffectState::Absent {
+                        effect.was_left = false;
+                    } else {
+                        effect.state = EffectState::Cleared;
+                    }
+                }
+            }
             Event::RunEnded { verdict, .. } => self.phase = Phase::Ended { verdict: *verdict },
             Event::Observed { .. } | Event::FindingMade(_) | Event::UndoWaits { .. } => {}
         }
