@@ -444,7 +444,12 @@ impl Closing {
                     && !other.is_final()
             });
             if let Some(busy) = busy {
-                return Err(Due::Closed(format!("{} comes first", busy.intent.target)));
+                // The others end by their own patience; the Lease must not give up beside them.
+                return Err(if now < self.patience_until {
+                    Due::Closed(format!("{} comes first", busy.intent.target))
+                } else {
+                    Due::Wait(now.plus(AGAIN))
+                });
             }
         }
         let wants_restores = gate == Some(Gate::RestoresTerminal);
