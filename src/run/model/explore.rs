@@ -282,7 +282,10 @@ fn differences(sample: &Sample, world: &World, machine: &Machine, excused: bool)
             (_, None) => false,
         };
         let stripped = object.is_some_and(|object| object.stripped.is_some());
-        let not_ours = matches!(state(key), Some(EffectState::Over(UndoOutcome::NotOurs(_))));
+        let not_ours = matches!(
+            state(key),
+            Some(EffectState::Over(UndoOutcome::NotOurs(_)) | EffectState::Foreign)
+        );
         let target = key.target();
         if differs && !(is_left || stripped && not_ours) {
             all.push(format!("{target} stays and nothing names it: {:?}", state(key)));

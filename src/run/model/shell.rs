@@ -181,6 +181,7 @@ impl<'a> Shell<'a> {
             uid: pinned(|object| object.uid),
             version: pinned(|object| object.version).filter(|_| plan.verb == Verb::Patch),
             epoch: self.epoch,
+            sent: self.world.now,
             deadline: self.world.now + SEND + SETTLE,
         };
         self.append(Event::EffectIntended(Box::new(Intent {
@@ -288,6 +289,7 @@ impl<'a> Shell<'a> {
             uid: number(&pin.uid),
             version: number(&pin.resource_version),
             epoch: self.epoch,
+            sent: self.world.now,
             deadline: self.world.now + SETTLE,
         };
         match self.send(call) {

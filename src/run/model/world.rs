@@ -92,6 +92,7 @@ pub struct Call {
     pub uid: Option<u64>,
     pub version: Option<u64>,
     pub epoch: u64,
+    pub sent: u64,
     /// The server has dropped it by this instant, unless a proxy holds it.
     pub deadline: u64,
 }
@@ -372,7 +373,7 @@ impl World {
             self.broken.push(format!("{:?} of a node that is not the one we cordoned", call.what));
         }
         match call.what {
-            What::Delete => self.delete(key, object),
+            What::Delete => self.delete(call, object),
             What::Evict => {
                 self.make(key, Maker::Human, None);
             }
@@ -414,14 +415,15 @@ impl World {
         Answer::Done(self.make(call.key, Maker::Us, Some(call.effect)))
     }
 
-    fn delete(&mut self, key: Key, object: Object) {
+    fn delete(&mut self, call: &Call, object: Object) {
+        let key = call.key;
         let target = key.target();
         if object.maker != Maker::Us {
             self.broken.push(format!("{target} was deleted, which {:?} made", object.maker));
         }
-        // 100 ms: who strips a mark between our look and our delete cannot be noticed by a pin
-        // to the UID alone.
-        if object.stripped.is_some_and(|at| self.now > at + 100) {
+        // 10 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
+        // the UID alone.
+        if object.stripped.is_some_and(|at| call.sent > at + 10) {
             self.broken.push(format!("{target} was deleted without our mark on it"));
         }
         let acts = match key {
