@@ -14,3 +14,5 @@ pub mod drive;
 pub mod preflight;
 pub mod recover;
 pub mod verdict;
+#[cfg(test)]
+mod model;

@@ -120,6 +120,8 @@ pub struct Closing {
     settle_only: bool,
     /// Nothing becomes a leftover: a later pass goes on.
     never_leave: bool,
+    /// What was to be asked when an event had to be appended first.
+    queued: Vec<Ask>,
 }
 
 impl Closing {
@@ -137,6 +139,7 @@ impl Closing {
             look_for_late: machine.is_ended(),
             settle_only: false,
             never_leave: false,
+            queued: Vec::new(),
         }
     }
 
@@ -180,11 +183,20 @@ impl Closing {
                 measures: BTreeMap::new(),
             });
         }
-        let mut asks = Vec::new();
+        // An append comes before the asks that were found so far, and must not lose them: an undo
+        // that is announced is sent.
+        let mut asks = std::mem::take(&mut self.queued);
         let mut wake: Option<Mono> = None;
         for n in self.order(machine) {
+            if asks.iter().any(|ask| ask.effect() == n) {
+                continue;
+            }
             match self.step(machine, n, now) {
-                Step::Append(event) => return Todo::Append(event),
+                Step::Append(event) => {
+                    self.queued = asks;
+                    return Todo::Append(event);
+                }
+                Step::Ask(ask) if asks.contains(&ask) => {}
                 Step::Ask(ask) => asks.push(ask),
                 Step::Wait(until) => wake = Some(wake.map_or(until, |w| w.min(until))),
                 Step::Over => {}
@@ -254,6 +266,10 @@ impl Closing {
             EffectState::Applied { .. }
             | EffectState::Undoing { .. }
             | EffectState::Left { uid: Some(_) } => match &effect.intent.undo {
+                Undo::None(why) | Undo::Kept(why) if effect.was_left => {
+                    let how = format!("nothing is to be undone: {why}");
+                    Step::Append(Event::LeftoverCleared { n, how })
+                }
                 Undo::None(_) => Step::Over,
                 Undo::Kept(policy) => {
                     Step::Append(Event::EffectKept { n, policy: policy.clone() })
@@ -262,13 +278,18 @@ impl Closing {
                     self.undo(machine, effect, *action, *gate, after, now)
                 }
             },
-            EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
-                self.late(effect, n, now)
-            }
             EffectState::Over(_) | EffectState::Absent | EffectState::Foreign
                 if effect.was_left =>
             {
-                Step::Append(Event::LeftoverCleared { n, how: "undone by a later pass".to_owned() })
+                let how = match &effect.state {
+                    EffectState::Absent => "it never happened",
+                    EffectState::Foreign => "it is not ours",
+                    _ => "undone by a later pass",
+                };
+                Step::Append(Event::LeftoverCleared { n, how: how.to_owned() })
+            }
+            EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
+                self.late(effect, n, now)
             }
             EffectState::Absent
             | EffectState::Foreign
@@ -444,7 +465,12 @@ impl Closing {
                     && !other.is_final()
             });
             if let Some(busy) = busy {
-                return Err(Due::Closed(format!("{} comes first", busy.intent.target)));
+                // The others end by their own patience; the Lease must not give up beside them.
+                return Err(if now < self.patience_until {
+                    Due::Closed(format!("{} comes first", busy.intent.target))
+                } else {
+                    Due::Wait(now.plus(AGAIN))
+                });
             }
         }
         let wants_restores = gate == Some(Gate::RestoresTerminal);
@@ -550,6 +576,9 @@ impl Closing {
         if facts.uid != uid && pins {
             if effect.intent.target.kind == "Namespace" {
                 known.given_up = true;
+                if matches!(effect.state, EffectState::Left { .. }) {
+                    return Step::Over;
+                }
                 return Self::leave(effect, "a namespace of that name came late, without our mark");
             }
             return known.carry_out(effect, action, Planned::Settle(UndoOutcome::Gone));

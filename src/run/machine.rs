@@ -310,7 +310,8 @@ impl Machine {
         if opened == matches!(event, Event::RunOpened { .. }) {
             return fail(if opened { "the run is open already" } else { "the run is not open" }.into());
         }
-        if self.must_close && !matches!(event, Event::RunClosing { .. }) {
+        let ends_it = matches!(event, Event::RunClosing { .. } | Event::RunRecovered { .. });
+        if self.must_close && !ends_it {
             return fail("a recovered run can only close".into());
         }
         match event {
@@ -490,7 +491,16 @@ impl Machine {
                     effect.was_left = true;
                 }
             }
-            Event::LeftoverCleared { n, .. } => self.set(*n, EffectState::Cleared),
+            Event::LeftoverCleared { n, .. } => {
+                if let Some(effect) = self.effects.get_mut(n) {
+                    // What is absent may still come late, and each sweep looks for it again.
+                    if effect.state == EffectState::Absent {
+                        effect.was_left = false;
+                    } else {
+                        effect.state = EffectState::Cleared;
+                    }
+                }
+            }
             Event::RunEnded { verdict, .. } => self.phase = Phase::Ended { verdict: *verdict },
             Event::Observed { .. } | Event::FindingMade(_) | Event::UndoWaits { .. } => {}
         }

@@ -1,0 +1,181 @@
+//! What may happen around a crash: where the calls in flight end up, who recovers, who interferes.
+
+use super::{
+    sample::{SETTLE, Sample},
+    world::{Act, Call, Coming, Key, Span, What, World},
+};
+
+/// Where a call in flight ends up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It never arrives.
+    Never,
+    /// Before recovery looks for the first time.
+    BeforeLook,
+    /// Between the first look and what follows from it.
+    AfterLook,
+    /// Just before the server would have dropped it.
+    LastMoment,
+    /// A proxy lets it go after RunEnded.
+    AfterEnd,
+}
+
+impl Fate {
+    const ALL: [Self; 5] =
+        [Self::Never, Self::BeforeLook, Self::AfterLook, Self::LastMoment, Self::AfterEnd];
+
+    /// Every way that these calls may end up.
+    pub fn assignments(calls: &[Call]) -> Vec<Vec<Self>> {
+        let mut all = vec![Vec::new()];
+        for _ in calls {
+            all = all
+                .iter()
+                .flat_map(|fates| {
+                    Self::ALL.iter().map(move |fate| {
+                        let mut fates: Vec<Self> = fates.clone();
+                        fates.push(*fate);
+                        fates
+                    })
+                })
+                .collect();
+        }
+        all
+    }
+}
+
+/// Who goes on after the crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// There was no crash: the run is halted, and its answers are lost.
+    Halted,
+    /// A new process of the same boot.
+    SameBoot,
+    /// Another boot, at once.
+    OtherBoot,
+    /// Another boot, an hour later.
+    HourLater,
+}
+
+impl Mode {
+    pub fn gap(self) -> u64 {
+        match self {
+            Self::Halted => 0,
+            Self::SameBoot | Self::OtherBoot => 300,
+            Self::HourLater => 3_600_000,
+        }
+    }
+}
+
+/// What else goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    None,
+    /// Velero dies at the crash, for this long.
+    VeleroDead(u64),
+    /// Somebody does this, this long after the crash (`true`: between look and act of recovery).
+    Act(Act, bool),
+    /// The cluster is out of reach for this long; whether writes arrive all the same.
+    Cut(u64, bool),
+    /// Both: Velero dead and the cluster out of reach.
+    DeadAndCut(u64, u64),
+}
+
+/// Longer than any pass of the model.
+pub const LONG: u64 = 25_000;
+pub const FOREVER: u64 = 1_000_000_000_000;
+
+impl Trouble {
+    /// All that can matter to a sample.
+    pub fn all(sample: &Sample) -> Vec<Self> {
+        let mut all = vec![Self::None];
+        for lands in [false, true] {
+            all.extend([Self::Cut(3000, lands), Self::Cut(LONG, lands)]);
+        }
+        let mut acts = vec![Act::StripMarks];
+        if sample.has(Key::Restore) {
+            all.extend([3000, LONG, FOREVER].map(Self::VeleroDead));
+            all.extend([Self::DeadAndCut(3000, 2000), Self::DeadAndCut(LONG, 2000)]);
+            acts.push(Act::RemakeSandbox);
+        }
+        if sample.has(Key::Node) {
+            acts.extend([Act::Uncordon, Act::CordonAgain, Act::RemakeNode]);
+        }
+        for act in acts {
+            all.extend([Self::Act(act, false), Self::Act(act, true)]);
+        }
+        all
+    }
+
+    /// Whether it may leave something behind when the run ends.
+    pub fn excuses(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::VeleroDead(time) | Self::Cut(time, _) | Self::DeadAndCut(time, _) => time >= LONG,
+            Self::Act(act, _) => matches!(act, Act::RemakeSandbox | Act::StripMarks),
+        }
+    }
+
+    fn befall(self, world: &mut World, crash: u64, recovery: u64) {
+        let dead = |time: u64| Span { from: crash, until: crash + time };
+        let cut = |time: u64| Span { from: recovery, until: recovery + time };
+        match self {
+            Self::None => {}
+            Self::VeleroDead(time) => world.velero_dead = dead(time),
+            Self::Cut(time, lands) => (world.cut, world.cut_lands) = (cut(time), lands),
+            Self::DeadAndCut(time, out) => {
+                world.velero_dead = dead(time);
+                world.cut = cut(out);
+            }
+            Self::Act(act, late) => {
+                // Recovery's first look is read 5 ms after it begins, its first act lands at 15.
+                let at = if late { recovery + 12 } else { crash + 1 };
+                world.coming.push((at, Coming::Act(act)));
+            }
+        }
+    }
+}
+
+/// One crash (or halt) of a world.
+#[derive(Clone, Debug)]
+pub struct Crash {
+    /// After this event of the stream so far.
+    pub after: usize,
+    pub fates: Vec<Fate>,
+    pub mode: Mode,
+    pub trouble: Trouble,
+}
+
+impl Crash {
+    /// Whether this crash can be: an hour later nothing is on its way any more.
+    pub fn is_possible(&self) -> bool {
+        let on_its_way = |fate: &Fate| matches!(fate, Fate::AfterLook | Fate::LastMoment);
+        self.mode != Mode::HourLater || !self.fates.iter().any(on_its_way)
+    }
+
+    /// Lets the crash happen to a world; the clock then stands where recovery begins. Calls that
+    /// a proxy holds go to `held`.
+    pub fn happen(&self, world: &mut World, calls: &[Call], held: &mut Vec<Call>) {
+        let crash = world.now;
+        let recovery = crash + self.mode.gap();
+        for (call, fate) in calls.iter().zip(&self.fates) {
+            let mut late = *call;
+            if call.what == What::Bump {
+                // The process that would have cleared it is dead.
+                late.what = What::HalfBump;
+            }
+            let dropped = match self.mode {
+                Mode::OtherBoot => call.deadline.min(crash + SETTLE),
+                _ => call.deadline,
+            };
+            match fate {
+                Fate::Never => {}
+                Fate::BeforeLook => drop(world.land(&late)),
+                Fate::AfterLook => world.coming.push((recovery + 7, Coming::Call(late))),
+                Fate::LastMoment => world.coming.push((dropped - 50, Coming::Call(late))),
+                Fate::AfterEnd => held.push(late),
+            }
+        }
+        self.trouble.befall(world, crash, recovery);
+        world.advance(recovery);
+    }
+}

@@ -1,0 +1,320 @@
+//! The model's shell: does what [`Closing`] says, against the model's world, and keeps a snapshot
+//! at every event, because a crash may come after each of them.
+
+use super::{
+    super::{
+        closing::{Closing, Rules, Todo},
+        event::{
+            EffectNo, Entry, Event, Evidence, Intent, Precondition, Reason, Settled, Verb, Verdict,
+        },
+        look::{Ask, Facts, Heard, Request, RestoreFacts},
+        machine::Machine,
+    },
+    sample::{INSTANCE, Move, Plan, RUN, SEND, SETTLE, Sample, patience},
+    world::{Answer, Call, Key, Maker, What, World},
+};
+use crate::{clock::Mono, mark::Mark};
+
+/// A request reaches the server after this, and its answer comes after twice as long.
+pub const WAY: u64 = 5;
+/// A closing that calls for more than this in one second spins.
+const CALLS_IN_A_SECOND: u32 = 150;
+
+/// A boot: its name, and the instant of the world at which its clock stood at 0.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    pub id: String,
+    pub zero: u64,
+}
+
+/// The world and the journal right after an event, and what was sent before the next.
+#[derive(Clone, Debug)]
+pub struct Point {
+    pub machine: Machine,
+    pub world: World,
+    pub calls: Vec<Call>,
+    pub name: &'static str,
+}
+
+#[derive(Debug)]
+pub struct Shell<'a> {
+    pub sample: &'a Sample,
+    pub world: World,
+    pub machine: Machine,
+    pub boot: Boot,
+    pub epoch: u64,
+    pub rules: Rules,
+    /// Keep snapshots.
+    pub record: bool,
+    pub points: Vec<Point>,
+    /// Nobody interferes: an undo is announced once.
+    pub calm: bool,
+    undone: Vec<EffectNo>,
+    told_late: bool,
+}
+
+impl<'a> Shell<'a> {
+    pub fn new(sample: &'a Sample, world: World, machine: Machine, boot: Boot) -> Self {
+        let epoch = world.epoch;
+        Self {
+            sample,
+            world,
+            machine,
+            boot,
+            epoch,
+            rules: Rules::SOUND,
+            record: false,
+            points: Vec::new(),
+            calm: false,
+            undone: Vec::new(),
+            told_late: false,
+        }
+    }
+
+    fn mono(&self) -> Mono {
+        Mono(self.world.now - self.boot.zero)
+    }
+
+    fn broken(&mut self, what: String) {
+        self.world.broken.push(what);
+    }
+
+    pub fn append(&mut self, event: Event) {
+        if let Event::UndoIntended { n, .. } = &event {
+            // A Restore may be picked up between look and delete, and is then read again.
+            if self.calm && self.undone.contains(n) && self.key(*n) != Key::Restore {
+                self.broken(format!("the undo of effect {n} was announced twice without cause"));
+            }
+            self.undone.push(*n);
+        }
+        let name = event.name();
+        let entry = Entry {
+            stream: String::new(),
+            seq: self.machine.next_seq,
+            prev: String::new(),
+            wall: jiff::Timestamp::UNIX_EPOCH,
+            boot: self.boot.id.clone(),
+            mono: self.mono(),
+            process: String::new(),
+            epoch: self.epoch,
+            event,
+        };
+        if let Err(illegal) = self.machine.apply(&entry) {
+            self.broken(illegal.to_string());
+        }
+        if self.record {
+            self.points.push(Point {
+                machine: self.machine.clone(),
+                world: self.world.clone(),
+                calls: Vec::new(),
+                name,
+            });
+        }
+    }
+
+    /// Sends a write and hears its answer; the clock moves by the way there.
+    fn send(&mut self, call: Call) -> Option<Answer> {
+        if let Some(point) = self.points.last_mut() {
+            point.calls.push(call);
+        }
+        if self.world.cut.has(self.world.now) {
+            if self.world.cut_lands {
+                self.world.land(&call);
+            }
+            return None;
+        }
+        Some(self.world.land(&call))
+    }
+
+    /// The undisturbed run.
+    pub fn forward(&mut self) {
+        for one in self.sample.moves.clone() {
+            match one {
+                Move::Event(event) => self.append(event),
+                Move::Pass(time) => self.world.advance(self.world.now + time),
+                Move::Effect(plan) => self.effect(&plan),
+                Move::Release(effects) => {
+                    let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+                    self.close(closing.with_rules(self.rules).only(effects));
+                }
+            }
+            self.world.advance(self.world.now + 20);
+        }
+        self.end(Reason::Completed);
+    }
+
+    /// Closes, for this reason if the run is still open, and ends.
+    pub fn end(&mut self, reason: Reason) {
+        if self.machine.is_open() {
+            self.append(Event::RunClosing { reason, why: None });
+        }
+        if self.machine.is_closing() {
+            self.pass();
+            let verdict = Verdict::Interrupted;
+            let leftovers = self.machine.leftovers();
+            let summary = serde_json::Value::Null;
+            self.append(Event::RunEnded { verdict, leftovers, summary, summary_version: 1 });
+        }
+    }
+
+    /// One pass over the whole run.
+    pub fn pass(&mut self) {
+        let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+        self.close(closing.with_rules(self.rules));
+    }
+
+    fn effect(&mut self, plan: &Plan) {
+        let n = self.machine.next_effect();
+        let object = self.world.objects.get(&plan.key).copied();
+        let pinned = |of: fn(&super::world::Object) -> u64| {
+            object.as_ref().filter(|_| plan.verb != Verb::Create).map(of)
+        };
+        let what = match plan.verb {
+            Verb::Create => What::Create,
+            Verb::Patch => What::Cordon,
+            Verb::Evict => What::Evict,
+        };
+        let call = Call {
+            key: plan.key,
+            effect: n,
+            what,
+            uid: pinned(|object| object.uid),
+            version: pinned(|object| object.version).filter(|_| plan.verb == Verb::Patch),
+            epoch: self.epoch,
+            sent: self.world.now,
+            deadline: self.world.now + SEND + SETTLE,
+        };
+        self.append(Event::EffectIntended(Box::new(Intent {
+            n,
+            attempt: 1,
+            step: plan.step.to_owned(),
+            verb: plan.verb,
+            cluster: "lab".to_owned(),
+            target: plan.key.target(),
+            digest: String::new(),
+            precondition: Precondition {
+                uid: call.uid.map(|uid| uid.to_string()),
+                resource_version: call.version.map(|version| version.to_string()),
+            },
+            prior: None,
+            mark: self.mark(n),
+            send_by: self.mono().plus(std::time::Duration::from_millis(SEND)),
+            undo: plan.undo.clone(),
+        })));
+        self.world.advance(self.world.now + WAY);
+        let Some(Answer::Done(uid)) = self.send(call) else {
+            return self.broken(format!("the undisturbed run could not do {call:?}"));
+        };
+        self.world.advance(self.world.now + WAY);
+        let settled = Settled::Applied { uid: uid.to_string(), by: Evidence::Answered };
+        self.append(Event::EffectSettled { n, settled });
+    }
+
+    fn close(&mut self, mut closing: Closing) {
+        let begun = self.world.now;
+        self.undone.clear();
+        let mut calls = 0;
+        let mut second = self.world.now / 1000;
+        loop {
+            if self.world.now / 1000 != second {
+                (second, calls) = (self.world.now / 1000, 0);
+            }
+            calls += 1;
+            if calls > CALLS_IN_A_SECOND || self.world.now > begun + 120_000 {
+                return self.broken("closing spins".to_owned());
+            }
+            self.node_is_given_back(begun);
+            match closing.next(&self.machine, self.mono()) {
+                Todo::Append(event) => {
+                    let legal = self.machine.next_seq;
+                    self.append(event);
+                    if self.machine.next_seq == legal {
+                        return;
+                    }
+                }
+                Todo::Sleep(until) => self.world.advance(self.boot.zero + until.0),
+                Todo::Finished => return,
+                Todo::Ask(asks) => {
+                    let asked = self.mono();
+                    self.world.advance(self.world.now + WAY);
+                    let heard: Vec<Heard> = asks.iter().map(|ask| self.ask(ask)).collect();
+                    self.world.advance(self.world.now + WAY);
+                    for (ask, heard) in asks.iter().zip(heard) {
+                        closing.heard(ask, heard, asked, self.mono());
+                    }
+                }
+            }
+        }
+    }
+
+    /// A node waits for nobody: it is uncordoned within 1.5 s of reaching the cluster.
+    fn node_is_given_back(&mut self, begun: u64) {
+        let from = if self.world.cut.has(begun) { self.world.cut.until } else { begun };
+        let ours = self.world.objects.get(&Key::Node).is_some_and(|node| {
+            node.cordon == Some(Maker::Us) && node.stripped.is_none()
+        });
+        let late = self.world.now > from.saturating_add(1500);
+        if self.machine.is_closing() && ours && late && !self.told_late {
+            self.told_late = true;
+            self.broken("the node waited for something else".to_owned());
+        }
+    }
+
+    fn key(&self, n: EffectNo) -> Key {
+        self.sample.keys[n as usize]
+    }
+
+    fn mark(&self, effect: u32) -> Mark {
+        Mark { instance: INSTANCE.to_owned(), run: RUN.to_owned(), effect, epoch: self.epoch }
+    }
+
+    fn ask(&mut self, ask: &Ask) -> Heard {
+        let n = ask.effect();
+        let key = self.key(n);
+        let (what, pin) = match ask {
+            Ask::Look(_) if self.world.cut.has(self.world.now) => {
+                return Heard::Lost("connection refused".to_owned());
+            }
+            Ask::Look(_) => return self.look(key),
+            Ask::Bump(_, pin) => (What::Bump, pin),
+            Ask::Send(_, Request::Delete(pin)) => (What::Delete, pin),
+            Ask::Send(_, Request::Uncordon(pin)) => (What::Uncordon, pin),
+            Ask::Send(_, Request::Strip(pin)) => (What::Strip, pin),
+        };
+        let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+        let call = Call {
+            key,
+            effect: n,
+            what,
+            uid: number(&pin.uid),
+            version: number(&pin.resource_version),
+            epoch: self.epoch,
+            sent: self.world.now,
+            deadline: self.world.now + SETTLE,
+        };
+        match self.send(call) {
+            None => Heard::Lost("time-out".to_owned()),
+            Some(Answer::Done(_)) => Heard::Done,
+            Some(Answer::Gone) => Heard::Gone,
+            Some(Answer::Moved) => Heard::Moved,
+            Some(Answer::Denied) => Heard::Refused("denied".to_owned()),
+        }
+    }
+
+    fn look(&self, key: Key) -> Heard {
+        let Some(object) = self.world.objects.get(&key) else { return Heard::Missing };
+        Heard::Object(Facts {
+            uid: object.uid.to_string(),
+            resource_version: object.version.to_string(),
+            mark: object.mark.map(|effect| self.mark(effect)),
+            terminating: object.gone_at.is_some(),
+            unschedulable: object.cordon.is_some(),
+            cordon_is_ours: object.cordon == Some(Maker::Us),
+            fence: object.fence,
+            restore: (key == Key::Restore).then_some(RestoreFacts {
+                picked_up: object.picked_up,
+                terminal: object.terminal,
+            }),
+        })
+    }
+}

@@ -1,0 +1,448 @@
+//! The model's world: a few objects, Velero, people, and a clock that only the model moves.
+//!
+//! It behaves like an API server in what matters here: create-only names, UIDs and
+//! resourceVersions that never come again, preconditions that answer 409, namespaces that take
+//! their content with them, finalizers. What no request may ever do is recorded in `broken` the
+//! moment it happens.
+
+use std::collections::BTreeMap;
+
+use super::super::event::Target;
+
+/// How long a namespace takes to go, in milliseconds.
+const NAMESPACE_GOES: u64 = 400;
+/// Velero picks a Restore up after this.
+const PICKS_UP: u64 = 1000;
+/// It is terminal this long after it was picked up.
+const WORKS: u64 = 3000;
+
+/// An object of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Lease,
+    Sandbox,
+    Policy,
+    Kept,
+    Restore,
+    Node,
+    Pod(u8),
+    OtherNode,
+    OtherNamespace,
+}
+
+impl Key {
+    pub fn target(self) -> Target {
+        let (group, version, kind, namespace, name) = match self {
+            Self::Lease => ("coordination.k8s.io", "v1", "Lease", Some("firedrill"), "firedrill"),
+            Self::Sandbox => ("", "v1", "Namespace", None, "fd-shop"),
+            Self::Policy => ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny"),
+            Self::Kept => ("", "v1", "ConfigMap", Some("firedrill"), "fd-kept"),
+            Self::Restore => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore"),
+            Self::Node => ("", "v1", "Node", None, "node-1"),
+            Self::Pod(0) => ("", "v1", "Pod", Some("shop"), "web-0"),
+            Self::Pod(_) => ("", "v1", "Pod", Some("shop"), "web-1"),
+            Self::OtherNode => ("", "v1", "Node", None, "node-2"),
+            Self::OtherNamespace => ("", "v1", "Namespace", None, "shop"),
+        };
+        Target {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+            plural: format!("{}s", kind.to_ascii_lowercase()),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// Who made an object, or set a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    Us,
+    Velero,
+    Human,
+}
+
+/// What an object says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub uid: u64,
+    pub version: u64,
+    pub maker: Maker,
+    /// The effect that marked it.
+    pub mark: Option<u32>,
+    /// When somebody removed our mark.
+    pub stripped: Option<u64>,
+    pub created: u64,
+    /// Terminating; gone at this instant, or once Velero takes its finalizer off.
+    pub gone_at: Option<u64>,
+    /// Who cordoned it, as managedFields tell.
+    pub cordon: Option<Maker>,
+    pub fence: bool,
+    pub picked_up: bool,
+    pub terminal: bool,
+}
+
+/// A write of ours, on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub key: Key,
+    pub effect: u32,
+    pub what: What,
+    pub uid: Option<u64>,
+    pub version: Option<u64>,
+    pub epoch: u64,
+    pub sent: u64,
+    /// The server has dropped it by this instant, unless a proxy holds it.
+    pub deadline: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Create,
+    Cordon,
+    Evict,
+    /// A fence patch: written and cleared.
+    Bump,
+    /// A fence patch whose process died before it was cleared.
+    HalfBump,
+    Delete,
+    Uncordon,
+    Strip,
+}
+
+/// What others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Uncordon,
+    CordonAgain,
+    RemakeNode,
+    RemakeSandbox,
+    StripMarks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    Call(Call),
+    Act(Act),
+}
+
+/// From an instant until another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: u64,
+    pub until: u64,
+}
+
+impl Span {
+    pub const NEVER: Self = Self { from: u64::MAX, until: u64::MAX };
+
+    pub fn has(self, at: u64) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+/// The server's answer to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Done(u64),
+    Gone,
+    Moved,
+    Denied,
+}
+
+#[derive(Clone, Debug)]
+pub struct World {
+    pub now: u64,
+    pub objects: BTreeMap<Key, Object>,
+    serial: u64,
+    /// Creates and patches with an older epoch than the newest leader's are denied.
+    pub policy: bool,
+    pub epoch: u64,
+    /// While Velero is dead.
+    pub velero_dead: Span,
+    /// Restores that Velero works on, and until when.
+    works: Vec<(u64, u64)>,
+    /// While firedrill does not reach the cluster; whether its writes arrive all the same.
+    pub cut: Span,
+    pub cut_lands: bool,
+    pub coming: Vec<(u64, Coming)>,
+    /// A human has cordoned the node, and nobody may clear that.
+    pub human_cordon: bool,
+    /// The node is another one by the same name.
+    pub node_remade: bool,
+    pub broken: Vec<String>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut world = Self {
+            now: 10_000,
+            objects: BTreeMap::new(),
+            serial: 100,
+            policy: true,
+            epoch: 1,
+            velero_dead: Span::NEVER,
+            works: Vec::new(),
+            cut: Span::NEVER,
+            cut_lands: false,
+            coming: Vec::new(),
+            human_cordon: false,
+            node_remade: false,
+            broken: Vec::new(),
+        };
+        for key in [Key::Node, Key::OtherNode, Key::OtherNamespace, Key::Pod(0), Key::Pod(1)] {
+            world.make(key, Maker::Human, None);
+        }
+        world
+    }
+
+    fn make(&mut self, key: Key, maker: Maker, mark: Option<u32>) -> u64 {
+        self.serial += 2;
+        let object = Object {
+            uid: self.serial,
+            version: self.serial + 1,
+            maker,
+            mark,
+            stripped: None,
+            created: self.now,
+            gone_at: None,
+            cordon: None,
+            fence: false,
+            picked_up: false,
+            terminal: false,
+        };
+        self.objects.insert(key, object);
+        object.uid
+    }
+
+    fn change(&mut self, key: Key, change: impl FnOnce(&mut Object)) {
+        self.serial += 1;
+        if let Some(object) = self.objects.get_mut(&key) {
+            change(object);
+            object.version = self.serial;
+        }
+    }
+
+    /// Whether some Restore of ours can still make objects.
+    pub fn restore_can_act(&self) -> bool {
+        !self.works.is_empty()
+            || self.objects.get(&Key::Restore).is_some_and(|restore| !restore.terminal)
+            || self.coming.iter().any(|(_, coming)| {
+                matches!(coming, Coming::Call(call) if call.key == Key::Restore && call.what == What::Create)
+            })
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, to: u64) {
+        while let Some(at) = self.due().filter(|at| *at <= to) {
+            self.now = self.now.max(at);
+            self.happen();
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// When the next thing happens by itself.
+    fn due(&self) -> Option<u64> {
+        let alive_from =
+            |at: u64| if self.velero_dead.has(at) { self.velero_dead.until } else { at };
+        let mut due: Vec<u64> = self.coming.iter().map(|(at, _)| *at).collect();
+        for (key, object) in &self.objects {
+            if let Some(at) = object.gone_at {
+                due.push(if object.picked_up { alive_from(at.max(self.now)) } else { at });
+            } else if *key == Key::Restore && !object.picked_up {
+                due.push(alive_from((object.created + PICKS_UP).max(self.now)));
+            }
+            if *key == Key::Restore && object.picked_up && !object.terminal {
+                // Dies, or finds at its start a Restore that it had worked on.
+                if self.works.is_empty() {
+                    due.push(alive_from(self.now));
+                } else if self.velero_dead.has(self.now) {
+                    due.push(self.now);
+                } else if self.velero_dead.from > self.now {
+                    due.push(self.velero_dead.from);
+                }
+            }
+        }
+        due.extend(self.works.iter().map(|(_, until)| *until));
+        due.into_iter().filter(|at| *at != u64::MAX).min()
+    }
+
+    fn happen(&mut self) {
+        let now = self.now;
+        let (due, later) = std::mem::take(&mut self.coming).into_iter().partition(|c| c.0 <= now);
+        self.coming = later;
+        let due: Vec<(u64, Coming)> = due;
+        for (_, coming) in due {
+            match coming {
+                Coming::Call(call) => drop(self.land(&call)),
+                Coming::Act(act) => self.act(act),
+            }
+        }
+        if self.velero_dead.has(now) {
+            self.works.clear();
+        } else {
+            self.velero();
+        }
+        if self.objects.get(&Key::Sandbox).is_some_and(|s| s.gone_at.is_some_and(|at| at <= now)) {
+            self.objects.remove(&Key::Sandbox);
+            self.objects.remove(&Key::Policy);
+        }
+        if self.objects.get(&Key::Restore).is_some_and(|restore| {
+            restore.gone_at.is_some_and(|at| at <= now)
+                && !(restore.picked_up && self.velero_dead.has(now))
+        }) {
+            self.objects.remove(&Key::Restore);
+        }
+        // A Restore at work makes the namespace that it maps to, and knows nothing of marks.
+        if !self.works.is_empty() && !self.objects.contains_key(&Key::Sandbox) {
+            self.make(Key::Sandbox, Maker::Velero, None);
+        }
+    }
+
+    fn velero(&mut self) {
+        let now = self.now;
+        let over: Vec<u64> = self.works.iter().filter(|w| w.1 <= now).map(|w| w.0).collect();
+        self.works.retain(|work| work.1 > now);
+        let Some(restore) = self.objects.get(&Key::Restore).copied() else { return };
+        if !restore.picked_up && restore.gone_at.is_none() && restore.created + PICKS_UP <= now {
+            self.works.push((restore.uid, now + WORKS));
+            self.change(Key::Restore, |restore| restore.picked_up = true);
+        } else if restore.picked_up
+            && !restore.terminal
+            && (over.contains(&restore.uid) || self.works.iter().all(|w| w.0 != restore.uid))
+        {
+            // Completed, or failed because Velero started anew.
+            self.change(Key::Restore, |restore| restore.terminal = true);
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        let now = self.now;
+        match act {
+            Act::Uncordon => self.change(Key::Node, |node| node.cordon = None),
+            Act::CordonAgain => {
+                self.change(Key::Node, |node| node.cordon = Some(Maker::Human));
+                self.human_cordon = true;
+            }
+            Act::RemakeNode => {
+                self.make(Key::Node, Maker::Human, None);
+                self.node_remade = true;
+            }
+            Act::RemakeSandbox => {
+                if self.objects.remove(&Key::Sandbox).is_some() {
+                    self.objects.remove(&Key::Policy);
+                    self.make(Key::Sandbox, Maker::Human, None);
+                }
+            }
+            Act::StripMarks => {
+                let marked: Vec<Key> =
+                    self.objects.iter().filter(|(_, o)| o.mark.is_some()).map(|(k, _)| *k).collect();
+                for key in marked {
+                    self.change(key, |object| {
+                        object.mark = None;
+                        object.stripped = Some(now);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether the policy stops this call.
+    pub fn denies(&self, call: &Call) -> bool {
+        let guarded = matches!(call.what, What::Create | What::Cordon);
+        self.policy && guarded && call.epoch < self.epoch
+    }
+
+    /// A write of ours arrives.
+    pub fn land(&mut self, call: &Call) -> Answer {
+        let key = call.key;
+        let found = self.objects.get(&key).copied();
+        if call.what == What::Create {
+            return self.create(call, found);
+        }
+        let Some(object) = found else { return Answer::Gone };
+        let moved = |pin: Option<u64>, is: u64| pin.is_some_and(|pin| pin != is);
+        if call.uid.is_none() {
+            self.broken.push(format!("{:?} of {} without a UID", call.what, key.target()));
+        }
+        if moved(call.uid, object.uid) || moved(call.version, object.version) {
+            return Answer::Moved;
+        }
+        if key == Key::Node && self.node_remade {
+            self.broken.push(format!("{:?} of a node that is not the one we cordoned", call.what));
+        }
+        match call.what {
+            What::Delete => self.delete(call, object),
+            What::Evict => {
+                self.make(key, Maker::Human, None);
+            }
+            What::Cordon => self.change(key, |node| {
+                node.cordon = Some(Maker::Us);
+                node.mark = Some(call.effect);
+            }),
+            What::Bump => {
+                self.change(key, |_| {});
+                self.change(key, |node| node.fence = false);
+            }
+            What::HalfBump => self.change(key, |node| node.fence = true),
+            What::Uncordon | What::Strip => {
+                if call.what == What::Uncordon && object.cordon == Some(Maker::Human) {
+                    self.broken.push("a human's cordon was cleared".to_owned());
+                }
+                self.change(key, |node| {
+                    node.mark = None;
+                    node.fence = false;
+                    if call.what == What::Uncordon {
+                        node.cordon = None;
+                    }
+                });
+            }
+            What::Create => {}
+        }
+        Answer::Done(object.uid)
+    }
+
+    fn create(&mut self, call: &Call, found: Option<Object>) -> Answer {
+        if found.is_some() {
+            return Answer::Moved;
+        }
+        let inside = call.key == Key::Policy;
+        let sandbox = self.objects.get(&Key::Sandbox);
+        if inside && sandbox.is_none_or(|sandbox| sandbox.gone_at.is_some()) {
+            return Answer::Denied;
+        }
+        Answer::Done(self.make(call.key, Maker::Us, Some(call.effect)))
+    }
+
+    fn delete(&mut self, call: &Call, object: Object) {
+        let key = call.key;
+        let target = key.target();
+        if object.maker != Maker::Us {
+            self.broken.push(format!("{target} was deleted, which {:?} made", object.maker));
+        }
+        // 10 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
+        // the UID alone.
+        if object.stripped.is_some_and(|at| call.sent > at + 10) {
+            self.broken.push(format!("{target} was deleted without our mark on it"));
+        }
+        let acts = match key {
+            Key::Sandbox => self.restore_can_act(),
+            Key::Restore => object.picked_up && !object.terminal,
+            _ => false,
+        };
+        if acts {
+            self.broken.push(format!("{target} was deleted while a Restore could still act"));
+        }
+        let now = self.now;
+        match key {
+            Key::Sandbox => self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES))),
+            Key::Restore if object.picked_up => {
+                self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + 300)));
+            }
+            _ => {
+                self.objects.remove(&key);
+            }
+        }
+    }
+}
