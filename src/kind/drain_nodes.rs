@@ -1,6 +1,12 @@
 //! `drainNodes`: cordon, evict under budgets, measure recovery, uncordon always.
 
 pub mod fields;
+pub mod answer;
+pub mod budget;
+pub mod candidates;
+pub mod node;
+pub mod pods;
+pub mod selector;
 pub mod spec;
 
 pub use spec::Spec;
