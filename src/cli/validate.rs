@@ -9,7 +9,7 @@ use std::{
 use crate::{
     config::{self, Config},
     drill::{
-        Loaded, load,
+        Drill, Loaded, load,
         problem::{Code, Place, Problem, Severity},
         read, render,
         render::Sources,
@@ -46,6 +46,8 @@ pub struct Checked {
     pub drills: usize,
     /// How many configurations are without errors.
     pub configurations: usize,
+    /// The drills without errors, each with its file.
+    pub loaded: Vec<(PathBuf, Drill)>,
 }
 
 /// Validates files and folders and writes the answer to stdout. `config` is the configuration that
@@ -131,6 +133,10 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             drills.push((path, loaded));
         }
     }
+    let each = drills.iter().flat_map(|(path, loaded)| {
+        loaded.drills.iter().map(|drill| (path.clone(), drill.clone()))
+    });
+    checked.loaded = each.collect();
     checked.drills = drills.iter().map(|(_, loaded)| loaded.drills.len()).sum();
     checked.configurations = found.len();
     same_names(&drills, &mut checked.problems);

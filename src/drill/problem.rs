@@ -170,6 +170,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether it is an error, not a warning.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// A problem at the beginning of a file, such as that it cannot be read.
     #[must_use]
     pub fn of_file(path: &Path, severity: Severity, code: Code, message: String) -> Self {
