@@ -22,7 +22,7 @@ async fn journal(folder: &tempfile::TempDir) -> PathBuf {
 
 fn flip(path: &Path) {
     let mut bytes = std::fs::read(path).expect("file");
-    let at = bytes.windows(3).position(|part| part == b"one").expect("word");
+    let at = bytes.windows(5).position(|part| part == b"\"one\"").expect("word") + 1;
     bytes[at] = b'O';
     std::fs::write(path, bytes).expect("file");
 }

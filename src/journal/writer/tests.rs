@@ -5,6 +5,7 @@ use crate::clock::SystemClock;
 
 async fn writer(folder: &tempfile::TempDir) -> Writer {
     let path = folder.path().join("journal.db");
+    File::create(&path).expect("file");
     let lock = File::create(folder.path().join("lock")).expect("lock");
     let clock = Arc::new(SystemClock::new().expect("clock"));
     let epoch = Arc::new(AtomicU64::new(0));
@@ -82,4 +83,16 @@ async fn a_commit_that_failed_is_read_back() {
     assert!(!store::holds(conn, &other).await.expect("read back"), "another entry of that seq");
     let later = Record { seq: 1, ..first };
     assert!(!store::holds(conn, &later).await.expect("read back"));
+}
+
+#[tokio::test]
+async fn every_commit_is_synced() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut writer = writer(&folder).await;
+    let conn = writer.conn().await.expect("connection");
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await.expect("mode");
+    let sync: i64 =
+        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *conn).await.expect("sync");
+    assert_eq!((mode.as_str(), sync), ("wal", 2));
 }
