@@ -5,7 +5,6 @@
 
 use std::{
     any::Any,
-    future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
@@ -76,12 +75,7 @@ impl TaskKind {
         match self {
             // Appends that were accepted are written, whoever stopped waiting for them.
             Self::JournalWriter => OnCancel::Finishes,
-            Self::LeaseRenewal
-            | Self::BackgroundCheck
-            | Self::Watch
-            | Self::Progress
-            | Self::Signals
-            | Self::Deadline => OnCancel::Dropped,
+            _ => OnCancel::Dropped,
         }
     }
 
@@ -99,23 +93,15 @@ impl TaskKind {
     }
 }
 
-/// Why a task gave no result.
+/// Why a task gave no result; each names it by kind and detail.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// By its token, its handle, or the end of the runtime.
-    #[error("the task {task} was cancelled")]
-    Cancelled {
-        /// Name and detail.
-        task: String,
-    },
-    /// A bug; already logged.
-    #[error("the task {task} panicked: {message}")]
-    Panicked {
-        /// Name and detail.
-        task: String,
-        /// The panic's message.
-        message: String,
-    },
+    #[error("the task {0} was cancelled")]
+    Cancelled(String),
+    /// A bug, with the panic's message; already logged.
+    #[error("the task {0} panicked: {1}")]
+    Panicked(String, String),
 }
 
 /// A running task: a future of its result. Dropping it follows [`TaskKind::on_cancel`].
@@ -132,9 +118,8 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Our wrapper catches panics, so a join error is the end of the runtime or an abort.
-        self.handle.poll_unpin(cx).map(|joined| {
-            joined.unwrap_or_else(|_| Err(TaskError::Cancelled { task: self.name.clone() }))
-        })
+        let joined = std::task::ready!(self.handle.poll_unpin(cx));
+        Poll::Ready(joined.unwrap_or_else(|_| Err(TaskError::Cancelled(self.name.clone()))))
     }
 }
 
@@ -155,11 +140,7 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let name = if detail.is_empty() {
-        kind.name().to_owned()
-    } else {
-        format!("{} {detail}", kind.name())
-    };
+    let name = format!("{} {detail}", kind.name()).trim_end().to_owned();
     let span = tracing::debug_span!("task", name);
     let task = name.clone();
     let guarded = async move {
@@ -169,24 +150,23 @@ where
             OnCancel::Dropped => token.run_until_cancelled(caught).await,
         };
         match caught {
-            None => Err(TaskError::Cancelled { task }),
+            None => Err(TaskError::Cancelled(task)),
             Some(Ok(value)) => Ok(value),
             Some(Err(panic)) => {
                 let message = message(panic.as_ref());
                 tracing::error!(task, message, "a background task panicked");
-                Err(TaskError::Panicked { task, message })
+                Err(TaskError::Panicked(task, message))
             }
         }
     };
     Task { kind, name, handle: tokio::spawn(guarded.instrument(span)) }
 }
 
+/// A panic's message: the two types that `panic!` makes.
 fn message(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub(super) fn stored(wall: jiff::Timestamp) -> String {
 }
 
 /// The columns of a row.
-#[derive(FromRow)]
+#[derive(Debug, PartialEq, Eq, FromRow)]
 pub(super) struct Columns {
     run: String,
     drill: String,
@@ -118,7 +118,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    fn of(row: &RunRow) -> Result<Self, JournalError> {
+    /// The columns that store `row`.
+    pub(super) fn of(row: &RunRow) -> Result<Self, JournalError> {
         let json = |value: serde_json::Result<String>| value.map_err(JournalError::Encode);
         Ok(Self {
             run: row.run.clone(),
@@ -171,13 +172,19 @@ pub(super) async fn load(
     conn: &mut SqliteConnection,
     run: &str,
 ) -> Result<Option<RunRow>, JournalError> {
+    columns(conn, run).await?.map(Columns::row).transpose()
+}
+
+/// The stored row of a run, as it is stored.
+pub(super) async fn columns(
+    conn: &mut SqliteConnection,
+    run: &str,
+) -> Result<Option<Columns>, JournalError> {
     sqlx::query_as::<_, Columns>("SELECT * FROM run WHERE run = ?")
         .bind(run)
         .fetch_optional(conn)
         .await
-        .map_err(JournalError::sql("read the run index of"))?
-        .map(Columns::row)
-        .transpose()
+        .map_err(JournalError::sql("read the run index of"))
 }
 
 /// Writes a row, within the transaction of its entry. A slot that already ran is an error that

@@ -308,7 +308,8 @@ impl Writer {
     async fn raise(&mut self, above: u64) -> Result<u64, JournalError> {
         self.flush().await?;
         let own = self.epoch.load(Ordering::SeqCst);
-        let wanted = own.max(above.saturating_add(1));
+        // Above an unanswered attempt too: if that one is in the file, ours must not be below it.
+        let wanted = own.max(above.saturating_add(1)).max(self.raising.unwrap_or(0));
         if wanted == own && self.raising.is_none() {
             return Ok(own);
         }
@@ -371,3 +372,6 @@ async fn wake(due: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ async fn a_token_drops_a_future_and_lets_the_writer_finish() {
         1
     });
     token.cancel();
-    assert!(matches!(watch.await, Err(TaskError::Cancelled { .. })));
+    assert!(matches!(watch.await, Err(TaskError::Cancelled(_))));
     assert_eq!(writer.await.expect("finished"), 1);
 }
 
