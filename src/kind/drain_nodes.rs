@@ -3,8 +3,10 @@
 pub mod answer;
 pub mod budget;
 pub mod candidates;
+pub mod decide;
 pub mod node;
 pub mod pods;
+pub mod recovery;
 pub mod selector;
 pub mod spec;
 
