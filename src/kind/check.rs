@@ -1,5 +1,7 @@
 //! `check`: ask a question until it is answered well often enough.
 
+pub mod decide;
+
 use std::time::Duration;
 
 use crate::check::HttpCheck;
