@@ -1,6 +1,7 @@
 //! `check`: ask a question until it is answered well often enough.
 
 pub mod fields;
+pub mod decide;
 
 use std::time::Duration;
 

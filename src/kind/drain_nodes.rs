@@ -4,8 +4,10 @@ pub mod fields;
 pub mod answer;
 pub mod budget;
 pub mod candidates;
+pub mod decide;
 pub mod node;
 pub mod pods;
+pub mod recovery;
 pub mod selector;
 pub mod spec;
 

@@ -1,6 +1,6 @@
 //! Who controls a pod. PURE.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 /// The controller of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,7 @@ const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 /// named them so since 1.9, and it saves a watch in every namespace.
 #[must_use]
 pub fn controller(meta: &ObjectMeta) -> Option<Controller> {
-    let owner =
-        meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
+    let owner = direct(meta)?;
     let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
     if owner.kind == "ReplicaSet" && group == "apps" {
         let hash = meta.labels.as_ref().and_then(|labels| labels.get(POD_TEMPLATE_HASH));
@@ -49,6 +48,12 @@ pub fn controller(meta: &ObjectMeta) -> Option<Controller> {
         name: owner.name.clone(),
         uid: Some(owner.uid.clone()),
     })
+}
+
+/// The owner reference of the direct controller.
+#[must_use]
+pub fn direct(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
 
 #[cfg(test)]

@@ -139,8 +139,19 @@ pub fn look_up(node: Option<&Facts>, mark: &Mark, uid: &str, resource_version: &
     if node.uid != uid {
         return Look::Absent("the node was made anew".to_owned());
     }
-    if node.marked_by(mark) || node.bit_is_ours() {
+    if node.marked_by(mark) {
         return Look::Applied;
+    }
+    match &node.mark {
+        // Another installation writes under the same field manager, so its bit looks like ours.
+        Some(other) => {
+            return Look::Absent(format!(
+                "the node carries the mark of run {} of {}",
+                other.run, other.instance
+            ));
+        }
+        None if node.bit_is_ours() => return Look::Applied,
+        None => {}
     }
     if node.resource_version == resource_version {
         return Look::Fence;
@@ -326,6 +337,12 @@ mod tests {
         assert_eq!(look(&ours, &["kubectl"]), Look::Applied, "by the mark");
         assert_eq!(look(&moved, &["firedrill"]), Look::Applied, "by the bit");
         assert_eq!(look(&moved, &[]), Look::Absent("the node has moved on".into()));
+        let mut theirs = fresh();
+        merge(&mut theirs, &cordon_patch(&Mark { run: "s".into(), ..mark() }, "u", "7"));
+        assert_eq!(
+            look(&theirs, &["firedrill"]),
+            Look::Absent("the node carries the mark of run s of lab".into())
+        );
         assert_eq!(look(&fresh(), &[]), Look::Fence);
         assert_eq!(
             look_up(Some(&facts(&fresh(), &[])), &mark(), "v", "7"),
