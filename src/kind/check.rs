@@ -1,5 +1,6 @@
 //! `check`: ask a question until it is answered well often enough.
 
+pub mod act;
 pub mod fields;
 pub mod decide;
 

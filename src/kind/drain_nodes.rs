@@ -1,6 +1,7 @@
 //! `drainNodes`: cordon, evict under budgets, measure recovery, uncordon always.
 
 pub mod fields;
+pub mod act;
 pub mod answer;
 pub mod budget;
 pub mod candidates;
