@@ -147,7 +147,10 @@ impl<'t> Decoder<'t> {
 pub struct Object<'t> {
     table: &'static Table,
     fields: Vec<(&'static Field, &'t Entry)>,
-    unknown: bool,
+    /// Known keys that unknown ones were probably meant to be: they are not told as missing too.
+    meant: Vec<&'static str>,
+    /// It has a key of a later version, which may stand for any that is missing.
+    later: bool,
     /// The key that it stands under, else its beginning.
     pub span: Span,
     /// Its key path.
@@ -170,7 +173,8 @@ impl<'t> Object<'t> {
         let mut object = Self {
             table,
             fields: Vec::new(),
-            unknown: false,
+            meant: Vec::new(),
+            later: false,
             span: span.clone(),
             key: key.to_owned(),
         };
@@ -178,7 +182,8 @@ impl<'t> Object<'t> {
             object.take(out, entry);
         }
         for field in table.fields() {
-            if matches!(field.need, Need::Required) && object.entry(field.name).is_none() {
+            let needed = matches!(field.need, Need::Required);
+            if needed && object.entry(field.name).is_none() && !object.meant.contains(&field.name) {
                 out.error(
                     Code::MissingKey,
                     span,
@@ -194,7 +199,6 @@ impl<'t> Object<'t> {
     /// Takes one entry, or notes why not.
     fn take(&mut self, out: &mut Decoder<'_>, entry: &'t Entry) {
         let Some(name) = entry.key.as_text() else {
-            self.unknown = true;
             out.error(
                 Code::WrongType,
                 &entry.key.span,
@@ -205,11 +209,12 @@ impl<'t> Object<'t> {
         };
         let path = self.path(name);
         let Some(field) = self.table.field(name) else {
-            self.unknown = true;
-            return self.unknown_key(out, entry, name, &path);
+            let meant = self.unknown_key(out, entry, name, &path);
+            self.meant.extend(meant);
+            return;
         };
         if let Shape::Later(instead) = field.shape {
-            self.unknown = true;
+            self.later = true;
             out.error(
                 Code::NotSupportedYet,
                 &entry.key.span,
@@ -238,7 +243,14 @@ impl<'t> Object<'t> {
         self.fields.push((field, entry));
     }
 
-    fn unknown_key(&self, out: &mut Decoder<'_>, entry: &Entry, name: &str, path: &str) {
+    /// Notes an unknown key; answers the known one that it was probably meant to be.
+    fn unknown_key(
+        &self,
+        out: &mut Decoder<'_>,
+        entry: &Entry,
+        name: &str,
+        path: &str,
+    ) -> Option<&'static str> {
         if is_secret(name) {
             let file = self.table.names().find(|name| name.ends_with("File"));
             let help = file.map_or_else(
@@ -246,34 +258,20 @@ impl<'t> Object<'t> {
                 |file| format!("write it into a file and name that under `{file}`"),
             );
             let end = end_of(&entry.value).max(entry.value.span.end);
-            out.error(
-                Code::InlineSecret,
-                &entry.key.span,
-                path,
-                format!("{} would put a secret into this file", quote(name)),
-            )
-            .help(help)
-            .secret(entry.value.span.start..end);
-            return;
+            let message = format!("{} would put a secret into this file", quote(name));
+            out.error(Code::InlineSecret, &entry.key.span, path, message)
+                .help(help)
+                .secret(entry.value.span.start..end);
+            return file;
         }
         let help = if name == "<<" {
             "merge keys are not part of the language: write the keys out".to_owned()
         } else {
             suggest::help(name, self.table.names(), "keys")
         };
-        out.error(
-            Code::UnknownKey,
-            &entry.key.span,
-            path,
-            format!("{} has no key {}", self.table.what, quote(name)),
-        )
-        .help(help);
-    }
-
-    /// Whether it had keys that could not be taken.
-    #[must_use]
-    pub fn has_unknown(&self) -> bool {
-        self.unknown
+        let message = format!("{} has no key {}", self.table.what, quote(name));
+        out.error(Code::UnknownKey, &entry.key.span, path, message).help(help);
+        suggest::nearest(name, self.table.names())
     }
 
     /// The key path of one of its keys.
@@ -493,11 +491,15 @@ impl<'t> Object<'t> {
         match found.as_slice() {
             [one] => Some(one),
             [] => {
-                // An unknown key was probably meant to be the one, and has been told.
-                if !self.unknown {
-                    let message = format!("{} needs one of the keys {}", self.table.what, all());
-                    out.error(Code::ExactlyOne, &self.span, &self.key, message)
-                        .help("add exactly one of them");
+                if !self.later && !names.iter().any(|name| self.meant.contains(name)) {
+                    let (message, help) = match names {
+                        [only] => (format!("{} needs the key `{only}`", self.table.what), "add it"),
+                        _ => (
+                            format!("{} needs one of the keys {}", self.table.what, all()),
+                            "add exactly one of them",
+                        ),
+                    };
+                    out.error(Code::ExactlyOne, &self.span, &self.key, message).help(help);
                 }
                 None
             }
@@ -526,7 +528,7 @@ impl<'t> Object<'t> {
 
     /// Notes a key that must be there because of another one, and is not.
     pub fn needs(&self, out: &mut Decoder<'_>, name: &str, because: &str) {
-        if self.entry(name).is_none() {
+        if self.entry(name).is_none() && !self.meant.contains(&name) {
             let doc = self.table.field(name).map_or("", |field| field.doc);
             out.error(
                 Code::MissingKey,

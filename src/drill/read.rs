@@ -17,7 +17,7 @@ use serde_saphyr::{
 };
 
 use super::{
-    problem::{Code, Lines},
+    problem::{Code, Lines, quote},
     tree::{Entry, Node, Span, Value},
 };
 
@@ -309,6 +309,8 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
     ) || message.contains("recursion limit");
     let (code, message) = if complex {
         (Code::TooComplex, format!("this document nests or multiplies too much ({message})"))
+    } else if let Error::UnsupportedTag { tag, .. } = inner {
+        (Code::Syntax, format!("the tag {} means nothing here", quote(tag)))
     } else {
         (Code::Syntax, format!("this is not YAML: {message}"))
     };

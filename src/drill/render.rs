@@ -103,7 +103,11 @@ fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
         }
         None => {
             let Place { line, column, .. } = problem.place;
-            group = group.element(Origin::path(path).line(line).char_column(column));
+            let mut origin = Origin::path(path);
+            if (line, column) != (1, 1) {
+                origin = origin.line(line).char_column(column);
+            }
+            group = group.element(origin);
         }
     }
     if let Some(help) = &problem.help {
