@@ -86,6 +86,14 @@ fn the_number_of_problems_is_bounded() {
 }
 
 #[test]
+fn lists_are_bounded() {
+    let steps: String =
+        (0..5_000).map(|i| format!("  - {{name: s{i}, workloadsReady: {{in: t{i}}}}}\n")).collect();
+    let all = problems(&format!("kind: Drill\nspec:\n  steps:\n{steps}"));
+    assert!(all.iter().any(|problem| problem.message == "`steps` has 5000 entries, more than 200"));
+}
+
+#[test]
 fn places_are_those_of_the_file() {
     let text = "# c\n---\nkéy: [x, \"y\"]\n---\nn: yes\nblock:\n  - a: 1\n";
     let (documents, faults) = read(text);
