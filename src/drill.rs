@@ -122,7 +122,7 @@ pub enum When {
     Always,
 }
 
-/// What a step does, by kind. One arm for each entry of [`crate::kind::KINDS`].
+/// What a step does, by kind. One arm for each entry of [`fields::KINDS`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepKind {
     /// Restores a Velero backup into a sandbox.

@@ -153,22 +153,16 @@ fn timings(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Timings> {
     let lease_lost = object.duration(out, "leaseLost");
     let velero_accept = object.duration(out, "veleroAccept");
     let stop_budget = object.duration(out, "stopBudget");
+    let mut shorter = |short: &Option<_>, long: &Option<_>, otherwise| {
+        if let (Some(short), Some(long)) = (short, long) {
+            shorter(out, object, short, long, otherwise);
+        }
+    };
+    shorter(&send_timeout, &settle, "an absence would be believed while a write may still arrive");
+    shorter(&lease_renew, &lease_lost, "the Lease would be lost between two renewals");
     shorter(
-        out,
-        send_timeout.as_ref(),
-        settle.as_ref(),
-        "an absence would be believed while a write may still arrive",
-    );
-    shorter(
-        out,
-        lease_renew.as_ref(),
-        lease_lost.as_ref(),
-        "the Lease would be lost between two renewals",
-    );
-    shorter(
-        out,
-        lease_lost.as_ref(),
-        lease_duration.as_ref(),
+        &lease_lost,
+        &lease_duration,
         "another instance could take the Lease while our run goes on",
     );
     let value = |at: Option<At<Duration>>| at.map(|at| at.value);
@@ -183,28 +177,31 @@ fn timings(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Timings> {
     })
 }
 
-/// Notes if one duration is not shorter than another, at the one that is written.
+/// Notes if one duration is not shorter than another. What is not written has its default, and then
+/// the problem is told at the other one.
 fn shorter(
     out: &mut Decoder<'_>,
-    short: Option<&At<Duration>>,
-    long: Option<&At<Duration>>,
+    object: &Object<'_>,
+    short: &At<Duration>,
+    long: &At<Duration>,
     otherwise: &str,
 ) {
-    let (Some(short), Some(long)) = (short, long) else { return };
     if short.value < long.value {
         return;
     }
     let name = |at: &At<Duration>| at.key.rsplit('.').next().unwrap_or_default().to_owned();
-    let message = format!(
-        "`{}` ({:?}) must be longer than `{}` ({:?})",
-        name(long),
-        long.value,
-        name(short),
-        short.value
-    );
-    out.error(Code::Conflict, &long.span, &long.key, message)
-        .also(short.span.clone(), "compared with this")
-        .help(format!("{otherwise}; what is left out has its default"));
+    let written = |at: &At<Duration>| object.entry(&name(at)).is_some();
+    let told = |at: &At<Duration>| {
+        let default = if written(at) { "" } else { ", the default" };
+        format!("`{}` ({:?}{default})", name(at), at.value)
+    };
+    let at = if written(long) { long } else { short };
+    let message = format!("{} must be longer than {}", told(long), told(short));
+    let problem =
+        out.error(Code::Conflict, &at.span, &at.key, message).help(format!("else {otherwise}"));
+    if written(long) && written(short) {
+        problem.also(short.span.clone(), "this one");
+    }
 }
 
 #[cfg(test)]

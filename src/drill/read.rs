@@ -17,20 +17,20 @@ use serde_saphyr::{
 };
 
 use super::{
-    problem::{Code, Lines},
+    problem::{Code, Lines, quote},
     tree::{Entry, Node, Span, Value},
 };
 
 /// The most bytes that a file may have.
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// The most documents that a file may have.
-pub const MAX_DOCUMENTS: usize = 256;
+pub const MAX_DOCUMENTS: usize = 128;
 /// How deep a document may nest.
 pub const MAX_DEPTH: usize = 32;
 /// The most nodes that a document may have, aliases expanded.
 const MAX_NODES: usize = 50_000;
 /// The most events that aliases may replay within a document.
-const MAX_REPLAYED: usize = 5_000;
+const MAX_REPLAYED: usize = 1_000;
 
 /// One document of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -309,6 +309,8 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
     ) || message.contains("recursion limit");
     let (code, message) = if complex {
         (Code::TooComplex, format!("this document nests or multiplies too much ({message})"))
+    } else if let Error::UnsupportedTag { tag, .. } = inner {
+        (Code::Syntax, format!("the tag {} means nothing here", quote(tag)))
     } else {
         (Code::Syntax, format!("this is not YAML: {message}"))
     };

@@ -17,6 +17,9 @@ use super::{
     tree::Span,
 };
 
+/// Longer lines, in bytes, are not shown: no person wrote them, and each costs the renderer time.
+const LONGEST_LINE: usize = 4096;
+
 /// The texts of the files that problems are about.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -87,10 +90,11 @@ fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
     let title = level.primary_title(&problem.message).id(problem.code.as_str());
     let mut group: Group<'_> = Group::with_title(title);
     // The place in the file is shown only where the file has one: spans of an empty text do not.
-    match source.filter(|source| problem.place.span.end <= source.len() && !source.is_empty()) {
+    match source.filter(|source| can_show(source, &problem.place.span)) {
         Some(source) => {
             let mut snippet = snippet(source, &problem.place, &path, AnnotationKind::Primary, None);
-            if let Some((place, label)) = &problem.also {
+            let also = problem.also.as_ref().filter(|(place, _)| can_show(source, &place.span));
+            if let Some((place, label)) = also {
                 if let Some(together) = together(source, problem, place, label, &path) {
                     snippet = together;
                 } else {
@@ -103,13 +107,24 @@ fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
         }
         None => {
             let Place { line, column, .. } = problem.place;
-            group = group.element(Origin::path(path).line(line).char_column(column));
+            let mut origin = Origin::path(path);
+            if (line, column) != (1, 1) {
+                origin = origin.line(line).char_column(column);
+            }
+            group = group.element(origin);
         }
     }
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(help));
     }
     renderer.render(&[group])
+}
+
+/// Whether a span's line can be shown.
+fn can_show(source: &str, span: &Span) -> bool {
+    !source.is_empty()
+        && span.end <= source.len()
+        && window(source, span.start, span.start).len() <= LONGEST_LINE
 }
 
 /// One snippet with both places, where they are near each other.
@@ -129,6 +144,9 @@ fn together<'s>(
         (&problem.place, also)
     };
     let window = window(source, first.span.start, last.span.start);
+    if window.len() > LONGEST_LINE {
+        return None;
+    }
     let shift = |span: &Span| shown(source, span, &window);
     Some(
         Snippet::source(&source[window.clone()])

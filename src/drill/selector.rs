@@ -37,18 +37,22 @@ fn requirement(part: &str) -> Result<(), Wrong> {
     if part.is_empty() {
         return Err(wrong("a part of the selector between commas is empty".to_owned()));
     }
-    if let Some((key, operator_and_values)) =
-        part.split_once(|c: char| c.is_whitespace() || c == '(')
+    if let Some(key) = part.strip_prefix('!') {
+        return label_key(key.trim());
+    }
+    if let Some(at) = part.find(|c: char| c.is_whitespace() || c == '(')
         && !part.contains('=')
     {
-        let rest = &part[key.len()..];
+        let (key, rest) = part.split_at(at);
         let rest = rest.trim_start();
-        let Some(values) = rest.strip_prefix("notin").or_else(|| rest.strip_prefix("in")) else {
+        let (operator, values) = rest.split_at(rest.find('(').unwrap_or(rest.len()));
+        if !matches!(operator.trim(), "in" | "notin") {
             return Err(wrong(format!(
-                "{} is not a part of a selector",
-                quote(&format!("{key} {}", operator_and_values.trim()))
+                "{} in {} is not an operator",
+                quote(operator.trim()),
+                quote(part)
             )));
-        };
+        }
         let values = values.trim();
         let Some(values) = values.strip_prefix('(').and_then(|values| values.strip_suffix(')'))
         else {
@@ -63,7 +67,7 @@ fn requirement(part: &str) -> Result<(), Wrong> {
             return label_value(value.trim());
         }
     }
-    label_key(part.strip_prefix('!').unwrap_or(part).trim())
+    label_key(part)
 }
 
 /// Checks a label key: a name of at most 63 characters, perhaps after a DNS subdomain and `/`.
@@ -76,7 +80,7 @@ pub fn label_key(key: &str) -> Result<(), Wrong> {
     let legal = prefix.is_none_or(|prefix| scalar::subdomain(prefix).is_ok())
         && !name.is_empty()
         && part_is_legal(name);
-    if legal { Ok(()) } else { Err(wrong(format!("{} is not a label key", quote(key)))) }
+    if legal { Ok(()) } else { Err(not_a_label("key", key)) }
 }
 
 /// Checks a label value: at most 63 characters, may be empty.
@@ -84,11 +88,7 @@ pub fn label_key(key: &str) -> Result<(), Wrong> {
 /// # Errors
 /// If it is none.
 pub fn label_value(value: &str) -> Result<(), Wrong> {
-    if part_is_legal(value) {
-        Ok(())
-    } else {
-        Err(wrong(format!("{} is not a label value", quote(value))))
-    }
+    if part_is_legal(value) { Ok(()) } else { Err(not_a_label("value", value)) }
 }
 
 /// Letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
@@ -98,6 +98,14 @@ fn part_is_legal(part: &str) -> bool {
         && edge(part.chars().next())
         && edge(part.chars().next_back())
         && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+fn not_a_label(what: &str, text: &str) -> Wrong {
+    Wrong::new(
+        format!("{} is not a label {what}", quote(text)),
+        "use letters, digits, `-`, `_` and `.`, at most 63, with a letter or digit at both ends; \
+         a key may begin with a domain and `/`",
+    )
 }
 
 fn wrong(message: String) -> Wrong {

@@ -119,9 +119,13 @@ impl Shape {
             Self::Namespace => "the name of a namespace".to_owned(),
             Self::ObjectName => "the name of a Kubernetes object".to_owned(),
             Self::Step(_) => "the name of a step".to_owned(),
-            Self::Choice(words) => {
-                words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
-            }
+            Self::Choice(words) => match words {
+                [rest @ .., last] if !rest.is_empty() => {
+                    let rest: Vec<String> = rest.iter().map(|word| format!("`{word}`")).collect();
+                    format!("{} or `{last}`", rest.join(", "))
+                }
+                words => words.iter().map(|word| format!("`{word}`")).collect(),
+            },
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration | Self::DurationOrZero => "a duration such as `15m`".to_owned(),

@@ -152,3 +152,6 @@ fn unique_name(
         names.push(name.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

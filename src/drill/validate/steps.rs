@@ -41,13 +41,27 @@ pub(super) fn decode(
         steps.push(step);
     }
     for (index, reference) in &references {
-        if let Some(found) = resolve(out, &steps, reference)
-            && found >= *index
+        if steps[*index].name.as_ref().is_some_and(|name| name.value == reference.to.value) {
+            let Reference { to, .. } = reference;
+            out.error(
+                Code::LaterStep,
+                &to.span,
+                &to.key,
+                format!("`{}` names its own step", last_key(to)),
+            )
+            .help("a step reads what an earlier step made");
+        } else if let Some(found) = resolve(out, &steps, reference)
+            && found > *index
         {
             later(out, &steps, *index, found, reference);
         }
     }
     steps
+}
+
+/// The key that a value stands under.
+fn last_key(at: &At<String>) -> &str {
+    at.key.rsplit('.').next().unwrap_or_default()
 }
 
 fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Duration>) -> Decoded {
@@ -102,7 +116,11 @@ pub(super) fn resolve(
     reference: &Reference,
 ) -> Option<usize> {
     let Reference { to, kinds } = reference;
-    let field = to.key.rsplit('.').next().unwrap_or_default();
+    let field = last_key(to);
+    // Where there are no steps at all, that is the problem, and it has been told.
+    if steps.is_empty() {
+        return None;
+    }
     let named = |step: &Decoded| step.name.as_ref().is_some_and(|name| name.value == to.value);
     let Some(index) = steps.iter().position(named) else {
         let names =
@@ -141,7 +159,7 @@ pub(super) fn resolve(
     None
 }
 
-/// Notes a reference to the step itself or to a later one.
+/// Notes a reference to a later step.
 fn later(
     out: &mut Decoder<'_>,
     steps: &[Decoded],
@@ -150,23 +168,12 @@ fn later(
     reference: &Reference,
 ) {
     let Reference { to, .. } = reference;
-    let field = to.key.rsplit('.').next().unwrap_or_default();
     let own = steps[index].name.as_ref().map_or("this step", |name| name.value.as_str());
-    let (message, help) = if found == index {
-        (
-            format!("`{field}` names its own step"),
-            "a step reads what an earlier step made".to_owned(),
-        )
-    } else {
-        (
-            format!("`{field}` names the later step `{}`", to.value),
-            format!("a step reads what an earlier step made: move `{}` before `{own}`", to.value),
-        )
-    };
+    let message = format!("`{}` names the later step `{}`", last_key(to), to.value);
+    let help =
+        format!("a step reads what an earlier step made: move `{}` before `{own}`", to.value);
     let problem = out.error(Code::LaterStep, &to.span, &to.key, message).help(help);
-    if found != index
-        && let Some(name) = &steps[found].name
-    {
+    if let Some(name) = &steps[found].name {
         problem.also(name.span.clone(), "the later step");
     }
 }
