@@ -44,8 +44,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("src/supervise.rs", "the one place that spawns"),
 ];
 
-/// Whether a file of src/ is marked PURE.
-fn is_pure(path: &str) -> bool {
+/// Whether a file of src/ has to be pure, whatever it says of itself.
+fn must_be_pure(path: &str) -> bool {
     let path = path.strip_prefix("src/").unwrap_or(path);
     let within =
         |folder: &str| path == format!("{folder}.rs") || path.starts_with(&format!("{folder}/"));
@@ -66,6 +66,8 @@ type Sources = BTreeMap<String, Code>;
 
 /// A file without its comments and tests.
 struct Code {
+    /// Whether its module docs say PURE.
+    claims_pure: bool,
     /// With its strings.
     text: String,
     /// Names and punctuation, strings left out.
@@ -76,8 +78,14 @@ impl Code {
     fn new(source: &str) -> Self {
         let text = without_tests(&without_comments(source, true));
         let tokens = tokens(&without_comments(&text, false));
-        Self { text, tokens }
+        let mut docs = source.lines().take_while(|line| line.starts_with("//!"));
+        Self { claims_pure: docs.any(|line| line.contains("PURE")), text, tokens }
     }
+}
+
+/// Whether a file is to be pure: by its place, or by its own word.
+fn is_pure(file: &str, code: &Code) -> bool {
+    must_be_pure(file) || code.claims_pure
 }
 
 /// Blanks comments, and the insides of strings unless `strings`.
@@ -341,7 +349,7 @@ fn impurities(code: &Code) -> BTreeSet<String> {
 /// For each pure file that is not: the way to what it must not use.
 fn impure(sources: &Sources) -> Vec<String> {
     let mut out = vec![];
-    for file in sources.keys().filter(|file| is_pure(file)) {
+    for file in sources.iter().filter(|(file, code)| is_pure(file, code)).map(|it| it.0) {
         // Breadth first, so that the way shown is the shortest.
         let mut ways = vec![vec![file.clone()]];
         let mut seen = BTreeSet::from([file.clone()]);
@@ -441,7 +449,7 @@ fn the_sources() -> Sources {
 #[test]
 fn the_pure_modules_are_pure() {
     let sources = the_sources();
-    let pure = sources.keys().filter(|file| is_pure(file)).count();
+    let pure = sources.iter().filter(|(file, code)| is_pure(file, code)).count();
     assert!(pure >= 15, "only {pure} pure files: were the sources found?");
     let report = imports("src/report/summary/fold.rs", &sources);
     assert!(report.contains("src/run/verdict.rs"), "imports are not followed: {report:?}");
@@ -482,6 +490,9 @@ fn planted_impurity_is_found() {
         let found = impure(&planted(&[("src/mark.rs", source)]));
         assert_eq!(found.len(), 1, "{source}");
     }
+    let claims = "//! Words. PURE.\nuse tokio::time::sleep;";
+    assert_eq!(impure(&planted(&[("src/elsewhere.rs", claims)])).len(), 1);
+    assert!(impure(&planted(&[("src/elsewhere.rs", "use tokio::time::sleep;")])).is_empty());
     for source in [
         "// use tokio::time::sleep;",
         "/* kube::Api /* nested */ tokio::spawn */ fn f() {}",
