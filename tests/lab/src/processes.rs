@@ -129,11 +129,11 @@ impl Processes {
     /// # Errors
     /// When the process ends before ([`PortTaken`] if that is why), or `limit` passes; both name
     /// the log and its last lines.
-    pub async fn wait_ready(
+    pub async fn wait_ready<F: Future<Output = bool>>(
         &self,
         name: &str,
         limit: Duration,
-        ready: impl AsyncFn() -> bool,
+        ready: impl Fn() -> F,
     ) -> anyhow::Result<()> {
         let end = Instant::now() + limit;
         loop {
@@ -281,7 +281,7 @@ mod tests {
         let processes = table(dir.path());
         processes.start("deaf", &shell("trap '' TERM; sleep 600 & echo up; wait; wait")).unwrap();
         let log = processes.log("deaf");
-        let up = async || tail(&log, 1) == "up";
+        let up = || async { tail(&log, 1) == "up" };
         processes.wait_ready("deaf", Duration::from_secs(20), up).await.unwrap();
         let group = processes.groups()["deaf"];
         assert_eq!(group_members(group).len(), 2);
@@ -296,12 +296,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let processes = table(dir.path());
         processes.start("brief", &shell("echo no such flag >&2; exit 3")).unwrap();
-        let wait = processes.wait_ready("brief", Duration::from_secs(20), async || false).await;
+        let wait = processes.wait_ready("brief", Duration::from_secs(20), || async { false }).await;
         let error = wait.unwrap_err();
         assert!(error.to_string().contains("no such flag"), "{error}");
         assert!(!error.is::<PortTaken>());
         processes.start("late", &shell("echo listen: address already in use; exit 1")).unwrap();
-        let wait = processes.wait_ready("late", Duration::from_secs(20), async || false).await;
+        let wait = processes.wait_ready("late", Duration::from_secs(20), || async { false }).await;
         assert!(wait.unwrap_err().is::<PortTaken>());
     }
 }
