@@ -27,7 +27,7 @@ use crate::{
     ports::Ports,
     processes::{self, PortTaken, Processes},
     progress::Progress,
-    rbac,
+    account,
     s3::S3,
     site::Site,
     velero,
