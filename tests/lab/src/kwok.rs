@@ -133,18 +133,23 @@ spec:
 
 /// The annotations of a pod that becomes ready `after` its containers were created.
 ///
-/// kwok's own delays are random (1 to 5 s for each stage); a fixed jitter makes them exact. The
-/// pod's sandbox takes a tenth of a second, so that `after` is the time that counts.
+/// kwok's own delays are random (1 to 6 s for each stage); a jitter equal to the delay makes them
+/// exact. All other stages take a tenth of a second, so that `after` is the time that counts.
 #[must_use]
-pub fn ready_after(after: std::time::Duration) -> [(String, String); 4] {
-    let delay = format!("{}ms", after.as_millis());
-    let key = |stage: &str, what: &str| format!("{stage}.stage.kwok.x-k8s.io/{what}");
-    [
-        (key("pod-create", "delay"), "100ms".into()),
-        (key("pod-create", "jitter-delay"), "100ms".into()),
-        (key("pod-ready", "delay"), delay.clone()),
-        (key("pod-ready", "jitter-delay"), delay),
-    ]
+pub fn ready_after(after: std::time::Duration) -> Vec<(String, String)> {
+    let ready = format!("{}ms", after.as_millis());
+    let stages = [
+        ("pod-create", "100ms"),
+        ("pod-init-container-running", "100ms"),
+        ("pod-init-container-completed", "100ms"),
+        ("pod-ready", &ready),
+        ("pod-complete", "100ms"),
+    ];
+    let annotations = |(stage, delay): (&str, &str)| {
+        ["delay", "jitter-delay"]
+            .map(|what| (format!("{stage}.stage.kwok.x-k8s.io/{what}"), delay.to_owned()))
+    };
+    stages.into_iter().flat_map(annotations).collect()
 }
 
 #[cfg(test)]

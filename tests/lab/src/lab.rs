@@ -327,14 +327,15 @@ fn site(binaries: parts::Binaries, quiet: bool) -> anyhow::Result<Site> {
     })
 }
 
-/// The API server ends before its etcd: without it, it ignores SIGTERM for minutes.
+/// The API server ends before its etcd: without it, it ignores SIGTERM for minutes. Nobody needs
+/// its open watches to end well, so it gets one second.
 fn stop_processes(site: &Site) {
     site.processes.stop_all(&[
         (
             &["velero", "kwok", "kube-scheduler", "kube-controller-manager", "versitygw"],
             Duration::from_secs(2),
         ),
-        (&["kube-apiserver"], Duration::from_secs(3)),
+        (&["kube-apiserver"], Duration::from_secs(1)),
         (&["etcd"], Duration::from_secs(2)),
     ]);
 }

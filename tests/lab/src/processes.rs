@@ -235,9 +235,16 @@ pub fn memory(groups: impl IntoIterator<Item = u32>) -> (u64, usize) {
     (sizes.iter().sum::<u64>() * 1024, sizes.len())
 }
 
+/// Children of the process `parent`, each with its process group.
+#[must_use]
+pub fn children_of(parent: u32) -> Vec<(u32, u32)> {
+    stats().filter(|stat| stat.parent == parent).map(|stat| (stat.pid, stat.group)).collect()
+}
+
 struct Stat {
     pid: u32,
     state: char,
+    parent: u32,
     group: u32,
 }
 
@@ -249,8 +256,9 @@ fn stats() -> impl Iterator<Item = Stat> {
         // The command in parentheses may hold spaces and parentheses itself.
         let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
         let state = fields.next()?.chars().next()?;
-        let group = fields.nth(1)?.parse().ok()?;
-        Some(Stat { pid, state, group })
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        Some(Stat { pid, state, parent, group })
     })
 }
 

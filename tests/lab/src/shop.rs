@@ -218,20 +218,13 @@ fn shape(object: &mut Value, options: &ShopOptions) {
         }
         _ => {}
     }
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    let pod = match kind.as_str() {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "Job" => &mut object["spec"]["template"],
-        "Pod" => object,
+    let pod = match object["kind"].as_str() {
+        Some("Deployment" | "StatefulSet" | "DaemonSet" | "Job") => &mut object["spec"]["template"],
+        Some("Pod") => object,
         _ => return,
     };
     for (key, value) in kwok::ready_after(options.ready_after) {
         pod["metadata"]["annotations"][key] = value.into();
-    }
-    if kind == "Job" {
-        for key in ["delay", "jitter-delay"] {
-            let key = format!("pod-complete.stage.kwok.x-k8s.io/{key}");
-            pod["metadata"]["annotations"][key] = "500ms".into();
-        }
     }
     if options.broken.contains(&name) {
         pod["spec"]["containers"][0]["image"] = BROKEN_IMAGE.into();
