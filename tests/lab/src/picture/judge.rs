@@ -41,10 +41,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Picture {
 fn at_end(mut cordons: Cordons, entries: &[&Entry]) -> Cordons {
     for entry in entries.iter().filter(|entry| succeeded(entry)) {
         let key = key(entry);
-        if key.resource == "nodes" && sub(entry).is_empty() {
-            if let Some(change) = change(entry) {
-                cordons.apply(&key.name, entry.actor(), FIREDRILL, &change);
-            }
+        let node = key.resource == "nodes" && sub(entry).is_empty();
+        if let Some(change) = change(entry).filter(|_| node) {
+            cordons.apply(&key.name, entry.actor(), FIREDRILL, &change);
         }
     }
     cordons
