@@ -270,9 +270,8 @@ impl AuditLog {
     pub fn refresh(&mut self) -> anyhow::Result<usize> {
         let added =
             self.read_new().with_context(|| format!("audit log {}", self.path.display()))?;
-        let whole = added.rfind('\n').map_or(0, |end| end + 1);
         let before = self.entries.len();
-        for line in added[..whole].lines().filter(|line| !line.trim().is_empty()) {
+        for line in added.lines().filter(|line| !line.trim().is_empty()) {
             let entry: Entry = serde_json::from_str(line)
                 .with_context(|| format!("audit log {}: {line}", self.path.display()))?;
             let watch = entry.verb == "watch";
@@ -284,10 +283,11 @@ impl AuditLog {
                 self.entries.push(entry);
             }
         }
-        self.offset += whole as u64;
+        self.offset += added.len() as u64;
         Ok(self.entries.len() - before)
     }
 
+    /// The whole lines that were added.
     fn read_new(&self) -> anyhow::Result<String> {
         let mut file = File::open(&self.path)?;
         let length = file.metadata()?.len();
@@ -297,7 +297,7 @@ impl AuditLog {
         file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
         file.take(length - self.offset).read_to_end(&mut bytes)?;
-        // The cut may fall inside a character: only whole lines are looked at.
+        // The server writes while we read: the last line may be half there.
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         bytes.truncate(whole);
         String::from_utf8(bytes).map_err(|e| io::Error::other(e).into())

@@ -54,7 +54,8 @@ impl Server {
                     let _ = match tls {
                         None => http.serve_connection(TokioIo::new(stream), service).await,
                         Some(tls) => {
-                            let stream = tls.accept(stream).await.expect("handshake");
+                            // A client that does not believe us leaves here.
+                            let Ok(stream) = tls.accept(stream).await else { return };
                             http.serve_connection(TokioIo::new(stream), service).await
                         }
                     };
