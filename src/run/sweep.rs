@@ -24,6 +24,7 @@ use super::{
     house::House,
     lease,
     look::Facts,
+    machine::{EffectState, Machine, uid_of},
     record::Record,
     recover::RecoverError,
 };
@@ -65,11 +66,13 @@ pub async fn sweep(
         tracing::warn!(cluster = name, %error, "marks cannot be looked for");
     }
     // All at once: an unreachable cluster costs its time-out once, not in a row.
+    let known = known_leftovers(house).await?;
     let looks = clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
     let mut summaries = Vec::new();
     for (cluster, found) in futures::future::join_all(looks).await {
         let found = match found {
-            Ok(found) => found,
+            // A leftover of a run that the journal knows is that run's to clear.
+            Ok(found) => found.into_iter().filter(|f| !known.contains(&f.facts.uid)).collect(),
             Err(error) => {
                 tracing::warn!(cluster = cluster.name, %error, "marks cannot be looked for");
                 continue;
@@ -82,6 +85,19 @@ pub async fn sweep(
         }
     }
     Ok(summaries)
+}
+
+/// UIDs of the leftovers that the journal holds; recovery has just looked at them.
+async fn known_leftovers(house: &House) -> Result<BTreeSet<String>, RecoverError> {
+    let reader = house.leader.reader();
+    let mut known = BTreeSet::new();
+    for run in reader.unsettled_runs(house.clock.now().wall).await? {
+        let entries = reader.stream(&run).await?;
+        let Ok(machine) = Machine::replay(&entries) else { continue };
+        let left = machine.effects.values().filter(|e| matches!(e.state, EffectState::Left { .. }));
+        known.extend(left.filter_map(uid_of));
+    }
+    Ok(known)
 }
 
 /// Waits until it is sure that nobody renews the Leases of `instance`.

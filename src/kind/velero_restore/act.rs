@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{
     choose::{choose, judge_location, location_of},
-    decide::{self, Order, Standing, judge, not_accepted, picked_up, recovery_point, restore_body},
+    decide::{self, Order, RecoveryPoint, Standing, judge, not_accepted, picked_up, recovery_point, restore_body},
     object::{Backup, Location, Restore},
     spec::Spec,
 };
@@ -202,8 +202,16 @@ pub async fn act(
     let now = run.clock().now();
     let wall_t0 = now.wall - now.mono.since(t0);
     let point = recovery_point(&plan.backup, wall_t0, run.record.run());
-    let what = What::RecoveryPoint { age_millis: point.age_millis() };
-    run.observe_with(step, what, t0, None, Some(point.note().to_owned())).await;
+    match &point {
+        RecoveryPoint::Age { .. } | RecoveryPoint::NotApplicable(_) => {
+            let what = What::RecoveryPoint { age_millis: point.age_millis() };
+            run.observe_with(step, what, t0, None, Some(point.note().to_owned())).await;
+        }
+        // Not observed: an objective that has no figure is unproven, which never passes.
+        RecoveryPoint::Unproven(why) => {
+            run.find(Severity::Warning, "veleroRestore.recoveryPoint", why.clone(), None).await;
+        }
+    }
 
     let end = follow(run, step, &name, t0, &mut restores).await;
     Ok(end
