@@ -143,7 +143,12 @@ fn leftovers(page: &mut Page, summary: &Summary) {
     }
     page.heading("LEFTOVERS", "");
     for left in &summary.leftovers {
-        page.line("  ", &format!("{} on cluster {}", left.object, left.cluster));
+        // The journal's words, unless the effect itself is known.
+        let object = left.target.as_ref().map_or_else(
+            || left.object.clone(),
+            |target| format!("{target} on cluster {}", left.cluster),
+        );
+        page.line("  ", &object);
         page.line("    ", &sentence(&left.why));
         if let Some(by_hand) = by_hand(left) {
             page.line("    ", &format!("By hand: {by_hand}"));

@@ -350,8 +350,16 @@ pub(crate) fn interrupted() -> Vec<Entry> {
         until: Mono(961_000),
     });
     for (n, object, why) in [
-        (1, "namespace fd-k3v5q2mzx7ab-shop", "the Restore was not terminal after 15m"),
-        (2, "restore velero/fd-p7dn4w2hy6tc-shop", "it is still InProgress after 15m"),
+        (
+            1,
+            "namespace fd-k3v5q2mzx7ab-shop on cluster production",
+            "the Restore was not terminal after 15m",
+        ),
+        (
+            2,
+            "restore velero/fd-p7dn4w2hy6tc-shop on cluster production",
+            "it is still InProgress after 15m",
+        ),
     ] {
         let (object, why) = (object.into(), why.into());
         run.at(1_961_000).push(Event::LeftoverNamed { n, object, why });
