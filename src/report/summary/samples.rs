@@ -168,6 +168,8 @@ impl Stream {
     /// Ends the run as the driver does: the summary is the fold of what stands before.
     pub(crate) fn finish(&mut self) -> Vec<Entry> {
         let summary = super::Summary::fold(&self.entries).expect("a run");
+        // Later than what it sums up, as it is in the journal.
+        self.now += 7;
         self.push(Event::RunEnded {
             verdict: summary.verdict.expect("closed"),
             leftovers: u32::try_from(summary.leftovers.len()).expect("few"),
