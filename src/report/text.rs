@@ -1,6 +1,6 @@
 //! The report for a person: what happened, why, and what to do, in 80 columns. PURE.
 //!
-//! Everything goes through [`Page`], which neutralises and wraps each line: names and messages
+//! Everything goes through `Page`, which neutralises and wraps each line: names and messages
 //! come from clusters, and whoever may write there must not be able to write to a terminal.
 
 mod page;
