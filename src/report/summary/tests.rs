@@ -59,7 +59,7 @@ fn figures_of_the_passed_restore() {
     let phases: Vec<_> = recovery.phases.iter().map(|it| (&*it.name, it.millis)).collect();
     assert_eq!(
         phases,
-        [("queued", 540), ("restoring", 3_390), ("scheduled", 918), ("ready", 9_382)]
+        [("queued", 540), ("restoring", 3_390), ("scheduled", 918), ("recovered", 9_382)]
     );
     assert_eq!(summary.recovery_points[0].age_millis, Some(25_924_000));
     assert_eq!(summary.effect_counts, EffectCounts { undone: 3, ..EffectCounts::default() });
