@@ -31,6 +31,8 @@ use crate::clock::Mono;
 const POLL: Duration = Duration::from_millis(500);
 /// After a conflict the object is read again soon, but never in a tight loop.
 const AGAIN: Duration = Duration::from_millis(50);
+/// What was read longer ago is read again before anything is deleted or patched.
+const FRESH: Duration = Duration::from_millis(200);
 /// A namespace is looked at twice before it counts as gone: a late one comes under the same name.
 const CONFIRM: Duration = Duration::from_millis(300);
 
@@ -71,6 +73,8 @@ impl Rules {
 struct Known {
     /// What the last look heard, and when it was asked.
     heard: Option<(Heard, Mono)>,
+    /// When its answer came.
+    heard_at: Mono,
     /// Not asked again before this.
     ask_at: Mono,
     /// A fence patch was sent and accepted.
@@ -192,6 +196,7 @@ impl Closing {
     /// Takes the answer to `ask`, which was sent at `asked`.
     pub fn heard(&mut self, ask: &Ask, heard: Heard, asked: Mono, now: Mono) {
         let known = self.known.entry(ask.effect()).or_default();
+        known.heard_at = now;
         match (ask, &heard) {
             (Ask::Look(_), _) => known.heard = Some((heard, asked)),
             (Ask::Bump(..), Heard::Done) => {
@@ -401,7 +406,9 @@ impl Closing {
             };
         }
         let known = self.known.entry(n).or_default();
-        let Some((heard, _)) = known.heard.take() else {
+        // What a gate was told long ago is not what is there now.
+        let stale = now.since(known.heard_at) >= FRESH;
+        let Some((heard, _)) = known.heard.take().filter(|_| !stale) else {
             return known.look(n, now);
         };
         let uid = uid_of(effect).unwrap_or_default();
@@ -504,9 +511,10 @@ impl Closing {
                 _ => Err(Due::Wait(known.ask_at)),
             },
             Some((Heard::Missing | Heard::Gone, _)) => Ok(()),
-            Some((Heard::Object(facts), asked)) => {
+            Some((Heard::Object(facts), _)) => {
                 let restore_facts = facts.restore.unwrap_or_default();
-                let fresh = now.since(*asked) < POLL;
+                // From its answer on: with a server slower than that, patience must still end.
+                let fresh = now.since(known.heard_at) < POLL;
                 if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up) {
                     return Ok(());
                 }
