@@ -11,7 +11,7 @@ use super::{
     case::{Crash, Fate, LONG, Mode, Trouble},
     sample::Sample,
     shell::{Boot, Point, Shell},
-    world::{Call, Key, Maker, World},
+    world::{Call, Key, Maker, What, World},
 };
 
 /// What a walk found.
@@ -121,9 +121,10 @@ fn one(
     let held = after.held.clone();
     found.worlds += 1;
     found.recoveries += 1;
-    let broken = first.finish(after, &[crash]);
-    let crashes = vec![(crash, point)];
-    found.judge(&Story { sample, policy, crashes }, &broken);
+    for broken in first.finish(after, crash.trouble) {
+        let crashes = vec![(crash, point)];
+        found.judge(&Story { sample, policy, crashes }, &broken);
+    }
 
     for (after, second_point) in points.iter().enumerate() {
         if second_point.name == "RunEnded" {
@@ -138,9 +139,10 @@ fn one(
                 let after = first.run(&second, second_point, held.clone(), 2, false);
                 found.worlds += 1;
                 found.recoveries += 1;
-                let broken = first.finish(after, &[crash, &second]);
-                let crashes = vec![(crash, point), (&second, second_point)];
-                found.judge(&Story { sample, policy, crashes }, &broken);
+                for broken in first.finish(after, crash.trouble) {
+                    let crashes = vec![(crash, point), (&second, second_point)];
+                    found.judge(&Story { sample, policy, crashes }, &broken);
+                }
             }
         }
     }
@@ -203,10 +205,28 @@ impl<'a> Recovery<'a> {
     }
 
     /// What was held arrives; the sweep goes over the run, at once and again when all trouble is
-    /// over. Then everything must be as it was, or be named.
-    fn finish(&self, after: After<'a>, crashes: &[&Crash]) -> Vec<String> {
-        let After { mut shell, held } = after;
-        let trouble = crashes[0].trouble;
+    /// over. Then everything must be as it was, or be named. Where a Restore arrives, the sweep
+    /// comes once before and once after Velero has seen it: two ends, else one.
+    fn finish(&self, after: After<'a>, trouble: Trouble) -> Vec<Vec<String>> {
+        let After { shell, held } = after;
+        let restore = held.iter().any(|call| {
+            call.key == Key::Restore && call.what == What::Create && !shell.world.denies(call)
+        });
+        if restore {
+            let late = self.sweep(shell.clone(), &held, trouble, 2000);
+            let later = self.sweep(shell.clone(), &held, trouble, 6000);
+            return vec![self.sweep(shell, &held, trouble, 100), late, later];
+        }
+        vec![self.sweep(shell, &held, trouble, 100)]
+    }
+
+    fn sweep(
+        &self,
+        mut shell: Shell<'a>,
+        held: &[Call],
+        trouble: Trouble,
+        gap: u64,
+    ) -> Vec<String> {
         let mut early = Vec::new();
         if shell.machine.is_ended() && shell.machine.leftovers() > 0 && !trouble.excuses() {
             early.push("the run ended with a leftover that nothing excuses".to_owned());
@@ -224,7 +244,7 @@ impl<'a> Recovery<'a> {
         }
         shell.record = false;
         shell.calm = false;
-        shell.world.advance(shell.world.now + 100);
+        shell.world.advance(shell.world.now + gap);
         shell.pass();
         let over = trouble_ends(trouble, &shell.world);
         shell.world.advance(over.max(shell.world.now) + 6000);

@@ -36,7 +36,7 @@ pub struct Point {
     pub name: &'static str,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shell<'a> {
     pub sample: &'a Sample,
     pub world: World,

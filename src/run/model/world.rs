@@ -200,8 +200,8 @@ impl World {
     fn make(&mut self, key: Key, maker: Maker, mark: Option<u32>) -> u64 {
         self.serial += 2;
         let object = Object {
-            uid: self.serial,
-            version: self.serial + 1,
+            uid: self.serial - 1,
+            version: self.serial,
             maker,
             mark,
             stripped: None,
@@ -421,9 +421,9 @@ impl World {
         if object.maker != Maker::Us {
             self.broken.push(format!("{target} was deleted, which {:?} made", object.maker));
         }
-        // 10 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
+        // 200 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
         // the UID alone.
-        if object.stripped.is_some_and(|at| call.sent > at + 10) {
+        if object.stripped.is_some_and(|at| call.sent > at + 200) {
             self.broken.push(format!("{target} was deleted without our mark on it"));
         }
         let acts = match key {
