@@ -266,11 +266,18 @@ impl Closing {
                 if effect.was_left =>
             {
                 let how = match &effect.state {
-                    EffectState::Absent => "it never happened",
+                    EffectState::Absent => "it is not there",
                     EffectState::Foreign => "it is not ours",
                     _ => "undone by a later pass",
                 };
                 Step::Append(Event::LeftoverCleared { n, how: how.to_owned() })
+            }
+            EffectState::Absent
+            | EffectState::Cleared
+            | EffectState::Over(UndoOutcome::Undone | UndoOutcome::Gone)
+                if self.look_for_late && effect.is_sandbox() =>
+            {
+                self.late_sandbox(machine, effect, n, now)
             }
             EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
                 self.late(effect, n, now)
@@ -312,6 +319,11 @@ impl Closing {
             }
             (Verb::Create, Heard::Object(facts)) => {
                 let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+                if !ours && effect.was_left && effect.is_sandbox() {
+                    // Not ours to delete, and not to be forgotten: it stays a leftover by name.
+                    known.given_up = true;
+                    return Step::Over;
+                }
                 settled(if ours {
                     Settled::Applied { uid: facts.uid, by: Evidence::Found }
                 } else {
@@ -380,6 +392,54 @@ impl Closing {
             }
             _ => Step::Over,
         }
+    }
+
+    /// A sandbox that is gone: a Restore that came after the end may have made a namespace of its
+    /// name, without our mark. Looked for once in each sweep, when no Restore can act any more.
+    fn late_sandbox(
+        &mut self,
+        machine: &Machine,
+        effect: &Effect,
+        n: EffectNo,
+        now: Mono,
+    ) -> Step {
+        let cluster = &effect.intent.cluster;
+        for restore in machine.effects.values() {
+            if !restore.is_restore() || restore.intent.cluster != *cluster {
+                continue;
+            }
+            let seen = self.known.get(&restore.intent.n).is_some_and(|known| known.given_up);
+            if restore.state == EffectState::Absent && !seen {
+                return Step::Wait(now.plus(AGAIN));
+            }
+            match self.restore_is_at_rest(restore, false, now) {
+                Err(Due::Ask(ask)) => return Step::Ask(ask),
+                Err(Due::Wait(until)) => return Step::Wait(until),
+                // When patience is over, what is there now is named.
+                Err(Due::Closed(_)) if now < self.patience_until => {
+                    return Step::Wait(now.plus(POLL));
+                }
+                Err(Due::Closed(_)) | Ok(()) => {}
+            }
+        }
+        let known = self.known.entry(n).or_default();
+        let Some((heard, _)) = known.heard.take() else {
+            return known.look(n, now);
+        };
+        let Heard::Object(facts) = heard else {
+            known.given_up = true;
+            return Step::Over;
+        };
+        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+        known.given_up = !ours;
+        Self::leave(
+            effect,
+            if ours {
+                "it came after the run had ended"
+            } else {
+                "a namespace of that name came late, without our mark"
+            },
+        )
     }
 
     fn undo(
