@@ -499,7 +499,10 @@ impl Closing {
     ) -> Result<(), Due> {
         if !self.rules.gates {
             // The planted bug: a stack.
-            let later = machine.effects.values().find(|e| e.intent.n > effect.intent.n && !e.is_final());
+            let later = machine.effects.values().find(|e| {
+                let mine = self.only.as_ref().is_none_or(|only| only.contains(&e.intent.n));
+                e.intent.n > effect.intent.n && !e.is_final() && mine
+            });
             return later.map_or(Ok(()), |_| Err(Due::Wait(now.plus(POLL))));
         }
         if gate == Some(Gate::Last) {

@@ -16,7 +16,7 @@ pub const SEND: u64 = 500;
 /// The settle time, in milliseconds.
 pub const SETTLE: u64 = 1500;
 /// Patience of the undo, in milliseconds.
-pub const PATIENCE: u64 = 8000;
+pub const PATIENCE: u64 = 10_000;
 
 pub fn patience() -> Duration {
     Duration::from_millis(PATIENCE)

@@ -10,21 +10,27 @@ use super::{
         look::{Ask, Facts, Heard, Request, RestoreFacts},
         machine::Machine,
     },
-    sample::{INSTANCE, Move, Plan, RUN, SEND, SETTLE, Sample, patience},
+    sample::{INSTANCE, Move, PATIENCE, Plan, RUN, SEND, SETTLE, Sample, patience},
     world::{Answer, Call, Key, Maker, What, World},
 };
 use crate::{clock::Mono, mark::Mark};
 
-/// A request reaches the server after this, and its answer comes after twice as long.
-pub const WAY: u64 = 5;
 /// A closing that calls for more than this in one second spins.
 const CALLS_IN_A_SECOND: u32 = 150;
+/// A pass ends within its patience, and what it had begun by then.
+const LONGEST: u64 = PATIENCE + SEND + SETTLE + 8000;
 
 /// A boot: its name, and the instant of the world at which its clock stood at 0.
 #[derive(Clone, Debug)]
 pub struct Boot {
     pub id: String,
     pub zero: u64,
+}
+
+impl Boot {
+    pub fn at(zero: u64) -> Self {
+        Self { id: format!("boot-{zero}"), zero }
+    }
 }
 
 /// The world and the journal right after an event, and what was sent before the next.
@@ -201,11 +207,11 @@ impl<'a> Shell<'a> {
             send_by: self.mono().plus(std::time::Duration::from_millis(SEND)),
             undo: plan.undo.clone(),
         })));
-        self.world.advance(self.world.now + WAY);
+        self.world.advance(self.world.now + self.world.way);
         let Some(Answer::Done(uid)) = self.send(call) else {
             return self.broken(format!("the undisturbed run could not do {call:?}"));
         };
-        self.world.advance(self.world.now + WAY);
+        self.world.advance(self.world.now + self.world.way);
         let settled = Settled::Applied { uid: uid.to_string(), by: Evidence::Answered };
         self.append(Event::EffectSettled { n, settled });
     }
@@ -220,7 +226,7 @@ impl<'a> Shell<'a> {
                 (second, calls) = (self.world.now / 1000, 0);
             }
             calls += 1;
-            if calls > CALLS_IN_A_SECOND || self.world.now > begun + 120_000 {
+            if calls > CALLS_IN_A_SECOND || self.world.now > begun + LONGEST {
                 return self.broken("closing spins".to_owned());
             }
             self.node_is_given_back(begun);
@@ -236,9 +242,9 @@ impl<'a> Shell<'a> {
                 Todo::Finished => return,
                 Todo::Ask(asks) => {
                     let asked = self.mono();
-                    self.world.advance(self.world.now + WAY);
+                    self.world.advance(self.world.now + self.world.way);
                     let heard: Vec<Heard> = asks.iter().map(|ask| self.ask(ask)).collect();
-                    self.world.advance(self.world.now + WAY);
+                    self.world.advance(self.world.now + self.world.way);
                     for (ask, heard) in asks.iter().zip(heard) {
                         closing.heard(ask, heard, asked, self.mono());
                     }
@@ -253,7 +259,7 @@ impl<'a> Shell<'a> {
         let ours = self.world.objects.get(&Key::Node).is_some_and(|node| {
             node.cordon == Some(Maker::Us) && node.stripped.is_none()
         });
-        let late = self.world.now > from.saturating_add(1500);
+        let late = self.world.now > from.saturating_add(1500 + 6 * self.world.way);
         if self.machine.is_closing() && ours && late && !self.told_late {
             self.told_late = true;
             self.broken("the node waited for something else".to_owned());

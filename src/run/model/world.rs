@@ -124,6 +124,8 @@ pub enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coming {
     Call(Call),
+    /// Longer on its way than the server's time-out allows; the policy may stop it.
+    Held(Call),
     Act(Act),
 }
 
@@ -166,6 +168,10 @@ pub struct World {
     /// While firedrill does not reach the cluster; whether its writes arrive all the same.
     pub cut: Span,
     pub cut_lands: bool,
+    /// A request reaches the server after this, and its answer comes after twice as long.
+    pub way: u64,
+    /// A write arrived after the settle time, while the run was still closing.
+    pub unforeseen: bool,
     pub coming: Vec<(u64, Coming)>,
     /// A human has cordoned the node, and nobody may clear that.
     pub human_cordon: bool,
@@ -186,6 +192,8 @@ impl World {
             works: Vec::new(),
             cut: Span::NEVER,
             cut_lands: false,
+            way: 5,
+            unforeseen: false,
             coming: Vec::new(),
             human_cordon: false,
             node_remade: false,
@@ -276,6 +284,11 @@ impl World {
         for (_, coming) in due {
             match coming {
                 Coming::Call(call) => drop(self.land(&call)),
+                Coming::Held(call) if self.denies(&call) => {}
+                Coming::Held(call) => {
+                    self.unforeseen = true;
+                    self.land(&call);
+                }
                 Coming::Act(act) => self.act(act),
             }
         }
@@ -423,7 +436,7 @@ impl World {
         }
         // 200 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
         // the UID alone.
-        if object.stripped.is_some_and(|at| call.sent > at + 200) {
+        if object.stripped.is_some_and(|at| call.sent > at + 200 + 2 * self.way) {
             self.broken.push(format!("{target} was deleted without our mark on it"));
         }
         let acts = match key {
@@ -431,7 +444,7 @@ impl World {
             Key::Restore => object.picked_up && !object.terminal,
             _ => false,
         };
-        if acts {
+        if acts && !self.unforeseen {
             self.broken.push(format!("{target} was deleted while a Restore could still act"));
         }
         let now = self.now;
