@@ -255,9 +255,7 @@ impl Closing {
                     Step::Append(Event::LeftoverCleared { n, how })
                 }
                 Undo::None(_) => Step::Over,
-                Undo::Kept(policy) => {
-                    Step::Append(Event::EffectKept { n, policy: policy.clone() })
-                }
+                Undo::Kept(policy) => Step::Append(Event::EffectKept { n, policy: policy.clone() }),
                 Undo::By { action, gate, after } => {
                     self.undo(machine, effect, *action, *gate, after, now)
                 }
@@ -396,13 +394,7 @@ impl Closing {
 
     /// A sandbox that is gone: a Restore that came after the end may have made a namespace of its
     /// name, without our mark. Looked for once in each sweep, when no Restore can act any more.
-    fn late_sandbox(
-        &mut self,
-        machine: &Machine,
-        effect: &Effect,
-        n: EffectNo,
-        now: Mono,
-    ) -> Step {
+    fn late_sandbox(&mut self, machine: &Machine, effect: &Effect, n: EffectNo, now: Mono) -> Step {
         let cluster = &effect.intent.cluster;
         for restore in machine.effects.values() {
             if !restore.is_restore() || restore.intent.cluster != *cluster {
@@ -578,7 +570,8 @@ impl Closing {
                 let restore_facts = facts.restore.unwrap_or_default();
                 // From its answer on: with a server slower than that, patience must still end.
                 let fresh = now.since(known.heard_at) < POLL;
-                if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up) {
+                if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up)
+                {
                     return Ok(());
                 }
                 if !fresh {

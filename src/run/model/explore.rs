@@ -136,12 +136,13 @@ fn walk(
 }
 
 /// The product of everything with everything would take hours and repeat itself: with trouble
-/// about, a second crash comes in the boot of the first, and its calls arrive early or never.
+/// about, both crashes stay in one boot, and the calls of the second arrive early or never.
 fn is_worth_a_second_crash(first: &Crash, fates: &[Fate], mode: Mode) -> bool {
     if first.mode == Mode::HourLater || first.mode == Mode::Halted {
         return false;
     }
     let early = |fate: &Fate| matches!(fate, Fate::Never | Fate::BeforeLook);
     let calm = first.trouble == Trouble::None && !fates.contains(&Fate::TooLate);
-    calm || mode == Mode::SameBoot && fates.iter().all(early)
+    let one_boot = first.mode == Mode::SameBoot && mode == Mode::SameBoot;
+    calm || one_boot && fates.iter().all(early)
 }

@@ -35,18 +35,11 @@ pub struct Recovery<'a> {
 
 impl<'a> Recovery<'a> {
     /// Lets the crash happen and recovers; snapshots are kept for the first crash.
-    pub fn run(
-        &self,
-        crash: &Crash,
-        point: &Point,
-        mut held: Vec<Call>,
-        number: u64,
-    ) -> After<'a> {
+    pub fn run(&self, crash: &Crash, point: &Point, mut held: Vec<Call>, number: u64) -> After<'a> {
         let mut world = point.world.clone();
         world.policy = self.policy;
         let prompt = |fate: &Fate| matches!(fate, Fate::Never | Fate::BeforeLook | Fate::AfterEnd);
-        let calm =
-            number == 1 && crash.trouble == Trouble::None && crash.fates.iter().all(prompt);
+        let calm = number == 1 && crash.trouble == Trouble::None && crash.fates.iter().all(prompt);
         crash.happen(&mut world, &point.calls, &mut held);
         let same_boot = matches!(crash.mode, Mode::SameBoot | Mode::Halted);
         // The boot of the last event goes on, or one begins now.

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    super::event::{EffectNo, Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What},
+    super::event::{
+        EffectNo, Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What,
+    },
     world::Key,
 };
 use crate::{

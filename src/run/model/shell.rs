@@ -140,7 +140,8 @@ impl<'a> Shell<'a> {
                 Move::Pass(time) => self.world.advance(self.world.now + time),
                 Move::Effect(plan) => self.effect(&plan),
                 Move::Release(effects) => {
-                    let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+                    let closing =
+                        Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
                     self.close(closing.with_rules(self.rules).only(effects));
                 }
             }
@@ -256,9 +257,11 @@ impl<'a> Shell<'a> {
     /// A node waits for nobody: it is uncordoned within 1.5 s of reaching the cluster.
     fn node_is_given_back(&mut self, begun: u64) {
         let from = if self.world.cut.has(begun) { self.world.cut.until } else { begun };
-        let ours = self.world.objects.get(&Key::Node).is_some_and(|node| {
-            node.cordon == Some(Maker::Us) && node.stripped.is_none()
-        });
+        let ours = self
+            .world
+            .objects
+            .get(&Key::Node)
+            .is_some_and(|node| node.cordon == Some(Maker::Us) && node.stripped.is_none());
         let late = self.world.now > from.saturating_add(1500 + 6 * self.world.way);
         if self.machine.is_closing() && ours && late && !self.told_late {
             self.told_late = true;
@@ -317,10 +320,8 @@ impl<'a> Shell<'a> {
             unschedulable: object.cordon.is_some(),
             cordon_is_ours: object.cordon == Some(Maker::Us),
             fence: object.fence,
-            restore: (key == Key::Restore).then_some(RestoreFacts {
-                picked_up: object.picked_up,
-                terminal: object.terminal,
-            }),
+            restore: (key == Key::Restore)
+                .then_some(RestoreFacts { picked_up: object.picked_up, terminal: object.terminal }),
         })
     }
 }

@@ -35,7 +35,9 @@ impl Key {
         let (group, version, kind, namespace, name) = match self {
             Self::Lease => ("coordination.k8s.io", "v1", "Lease", Some("firedrill"), "firedrill"),
             Self::Sandbox => ("", "v1", "Namespace", None, "fd-shop"),
-            Self::Policy => ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny"),
+            Self::Policy => {
+                ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny")
+            }
             Self::Kept => ("", "v1", "ConfigMap", Some("firedrill"), "fd-kept"),
             Self::Restore => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore"),
             Self::Node => ("", "v1", "Node", None, "node-1"),
@@ -349,8 +351,12 @@ impl World {
                 }
             }
             Act::StripMarks => {
-                let marked: Vec<Key> =
-                    self.objects.iter().filter(|(_, o)| o.mark.is_some()).map(|(k, _)| *k).collect();
+                let marked: Vec<Key> = self
+                    .objects
+                    .iter()
+                    .filter(|(_, o)| o.mark.is_some())
+                    .map(|(k, _)| *k)
+                    .collect();
                 for key in marked {
                     self.change(key, |object| {
                         object.mark = None;
@@ -449,7 +455,9 @@ impl World {
         }
         let now = self.now;
         match key {
-            Key::Sandbox => self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES))),
+            Key::Sandbox => {
+                self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES)))
+            }
             Key::Restore if object.picked_up => {
                 self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + 300)));
             }
