@@ -1,5 +1,8 @@
 //! A check: a question to the world and its answer. Used by steps and background checks alike.
 
+pub mod colour;
+pub mod http;
+
 use serde::{Deserialize, Serialize};
 
 /// An HTTP question: GET `target` + `path`, and the status that is a good answer.

@@ -1,5 +1,10 @@
 //! The daemon's configuration: where to drill, and how much a run may touch.
 
+pub mod fields;
+pub mod load;
+
+pub use load::{load, parse};
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// A checked configuration.

@@ -3,6 +3,21 @@
 //! PURE. `read` turns YAML into a tree with places, `validate` turns the tree into a [`Drill`] or
 //! into every problem that it has. After that there are no strings left to parse.
 
+pub mod decode;
+pub mod fields;
+pub mod load;
+pub mod problem;
+pub mod read;
+pub mod render;
+pub mod scalar;
+pub mod selector;
+pub mod suggest;
+pub mod table;
+pub mod tree;
+pub mod validate;
+
+pub use load::{Loaded, load, load_file};
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -107,7 +122,7 @@ pub enum When {
     Always,
 }
 
-/// What a step does, by kind. One arm for each entry of [`crate::kind::KINDS`].
+/// What a step does, by kind. One arm for each entry of [`fields::KINDS`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepKind {
     /// Restores a Velero backup into a sandbox.

@@ -3,9 +3,15 @@
 //! ARCHITECTURE.md draws the house; each folder is one noun of it.
 
 pub mod check;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drill;
+pub mod journal;
 pub mod kind;
 pub mod mark;
+pub mod report;
 pub mod run;
+pub mod supervise;
+pub mod world;
+pub mod sandbox;

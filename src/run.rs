@@ -1,8 +1,19 @@
 //! A run: one execution of a drill.
 
 pub mod closing;
+pub mod drive;
+pub mod effect;
+pub mod epoch;
 pub mod event;
+pub mod house;
+pub mod lease;
 pub mod look;
 pub mod machine;
 #[cfg(test)]
 mod model;
+pub mod preflight;
+pub mod record;
+pub mod recover;
+pub mod step;
+pub mod sweep;
+pub mod verdict;

@@ -1,5 +1,9 @@
 //! `check`: ask a question until it is answered well often enough.
 
+pub mod act;
+pub mod fields;
+pub mod decide;
+
 use std::time::Duration;
 
 use crate::check::HttpCheck;

@@ -1,5 +1,10 @@
 //! `veleroRestore`: bring a backup back into a closed sandbox.
 
+pub mod act;
+pub mod choose;
+pub mod decide;
+pub mod object;
+pub mod fields;
 pub mod spec;
 
 pub use spec::Spec;

@@ -120,6 +120,10 @@ pub struct Closing {
     rules: Rules,
     /// Creates that were found absent are looked for again (a sweep of an ended run).
     look_for_late: bool,
+    /// Only what is in doubt is settled; nothing is undone.
+    settle_only: bool,
+    /// Nothing becomes a leftover: a later pass goes on.
+    never_leave: bool,
     /// What was to be asked when an event had to be appended first.
     queued: Vec<Ask>,
 }
@@ -137,6 +141,8 @@ impl Closing {
             settle: Duration::from_millis(machine.outline.settle_millis),
             rules: Rules::SOUND,
             look_for_late: machine.is_ended(),
+            settle_only: false,
+            never_leave: false,
             queued: Vec::new(),
         }
     }
@@ -145,6 +151,20 @@ impl Closing {
     #[must_use]
     pub fn only(mut self, effects: impl IntoIterator<Item = EffectNo>) -> Self {
         self.only = Some(effects.into_iter().collect());
+        self
+    }
+
+    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on).
+    #[must_use]
+    pub fn settle_only(mut self) -> Self {
+        self.settle_only = true;
+        self
+    }
+
+    /// Names no leftover: the run is still open, and its closing goes on with what remains.
+    #[must_use]
+    pub fn never_leave(mut self) -> Self {
+        self.never_leave = true;
         self
     }
 
@@ -247,6 +267,7 @@ impl Closing {
                 error: "its process ended before the answer came".to_owned(),
             }),
             EffectState::Doubted | EffectState::Left { uid: None } => self.settle(effect, n, now),
+            _ if self.settle_only => Step::Over,
             EffectState::Applied { .. }
             | EffectState::Undoing { .. }
             | EffectState::Left { uid: Some(_) } => match &effect.intent.undo {
@@ -658,7 +679,7 @@ impl Closing {
         let known = self.known.entry(n).or_default();
         if now >= until && !settling {
             known.given_up = true;
-            if matches!(effect.state, EffectState::Left { .. }) {
+            if matches!(effect.state, EffectState::Left { .. }) || self.never_leave {
                 return Step::Over;
             }
             return Self::leave(effect, why);

@@ -2,7 +2,11 @@
 //!
 //! PURE: the shell fills these in, [`super::closing`] draws the conclusions.
 
-use crate::mark::Mark;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::mark::{EFFECT, EPOCH, FENCE, FIELD_MANAGER, INSTANCE, Mark, PRIOR, RUN};
 
 use super::event::{EffectNo, Precondition};
 
@@ -37,6 +41,41 @@ pub enum Request {
     Uncordon(Precondition),
     /// Remove our marks only, pinned: the cordon is somebody else's now.
     Strip(Precondition),
+}
+
+impl Request {
+    /// The request's body: DeleteOptions, or a JSON merge patch (RFC 7396) whose metadata pins it.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        match self {
+            Self::Delete(pin) => {
+                let mut pins = json!({"uid": pin.uid});
+                if let Some(version) = &pin.resource_version {
+                    pins["resourceVersion"] = json!(version);
+                }
+                json!({
+                    "apiVersion": "v1",
+                    "kind": "DeleteOptions",
+                    "propagationPolicy": "Background",
+                    "preconditions": pins,
+                })
+            }
+            Self::Strip(pin) => json!({"metadata": unmark(pin)}),
+            Self::Uncordon(pin) => {
+                json!({"metadata": unmark(pin), "spec": {"unschedulable": null}})
+            }
+        }
+    }
+}
+
+/// Metadata of a patch that removes everything of ours.
+fn unmark(pin: &Precondition) -> Value {
+    json!({
+        "uid": pin.uid,
+        "resourceVersion": pin.resource_version,
+        "labels": {INSTANCE: null, RUN: null},
+        "annotations": {EFFECT: null, EPOCH: null, PRIOR: null, FENCE: null},
+    })
 }
 
 /// The world's answer to an [`Ask`].
@@ -86,4 +125,51 @@ pub struct RestoreFacts {
     pub picked_up: bool,
     /// It can act no more.
     pub terminal: bool,
+}
+
+/// Restore phases after which Velero acts no more; any other, also an unknown one, may still act.
+const TERMINAL: [&str; 4] = ["Completed", "PartiallyFailed", "Failed", "FailedValidation"];
+
+impl Facts {
+    /// Reads them from an object as the API server answers it.
+    #[must_use]
+    pub fn of(object: &Value) -> Self {
+        let text = |pointer: &str| {
+            object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let map = |pointer: &str| -> BTreeMap<String, String> {
+            let entries = object.pointer(pointer).and_then(Value::as_object);
+            let entries = entries.into_iter().flatten();
+            entries.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
+        };
+        let annotations = map("/metadata/annotations");
+        let is_restore = text("/kind") == "Restore" && text("/apiVersion").starts_with("velero.io/");
+        Self {
+            uid: text("/metadata/uid"),
+            resource_version: text("/metadata/resourceVersion"),
+            mark: Mark::read(&map("/metadata/labels"), &annotations),
+            terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
+            unschedulable: object.pointer("/spec/unschedulable").and_then(Value::as_bool) == Some(true),
+            cordon_is_ours: manages_cordon(object),
+            fence: annotations.contains_key(FENCE),
+            restore: is_restore.then(|| {
+                let phase = text("/status/phase");
+                let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
+                RestoreFacts {
+                    picked_up: !matches!(phase.as_str(), "" | "New")
+                        || finalizers.is_some_and(|all| !all.is_empty()),
+                    terminal: TERMINAL.contains(&phase.as_str()),
+                }
+            }),
+        }
+    }
+}
+
+/// Whether managedFields name our field manager for `spec.unschedulable`.
+fn manages_cordon(object: &Value) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| {
+        entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER)
+            && entry.pointer("/fieldsV1/f:spec/f:unschedulable").is_some()
+    })
 }

@@ -1,1 +1,138 @@
-fn main() {}
+//! `cargo lab`: the lab by hand.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use lab::{
+    Lab, Options, drill,
+    firedrill::{ConfigOptions, write_config},
+    parts,
+    progress::Progress,
+    s3::BUCKET,
+    shop::{Shop, ShopOptions},
+};
+
+#[derive(Parser)]
+#[command(name = "lab", about = "A real Kubernetes, etcd, Velero and S3 on loopback")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the parts, if they are not in the cache.
+    Build,
+    /// Start a lab and keep it until Ctrl-C.
+    Up {
+        /// Put the shop into it, with one backup.
+        #[arg(long)]
+        shop: bool,
+    },
+    /// Run one drill against a lab with a shop in it; the exit code is firedrill's.
+    Drill {
+        /// The drill's file.
+        file: Option<PathBuf>,
+    },
+    /// Measure firedrill beside other tools.
+    Bench {
+        /// Which benchmark.
+        name: String,
+    },
+    /// Kill firedrill at every point and look at what is left.
+    Crash {
+        /// Which drill: shop or node.
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(70)),
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(70)
+}
+
+async fn run(command: Command) -> anyhow::Result<i32> {
+    match command {
+        Command::Build => {
+            tokio::task::spawn_blocking(|| parts::build_all(&Progress::new(false))).await??;
+            Ok(0)
+        }
+        Command::Up { shop } => up(shop).await.map(|()| 0),
+        Command::Drill { file } => drill::run(file).await,
+        Command::Bench { name } => Ok(unknown("bench", &name)),
+        Command::Crash { name } => Ok(unknown("crash", &name)),
+    }
+}
+
+fn unknown(what: &str, name: &str) -> i32 {
+    eprintln!("error: there is no {what} {name}; there are none yet");
+    2
+}
+
+async fn up(with_shop: bool) -> anyhow::Result<()> {
+    let interrupt = interrupted()?;
+    tokio::pin!(interrupt);
+    let start = async {
+        let lab = Lab::start(Options { quiet: false, ..Options::default() }).await?;
+        let mut options = ConfigOptions::default();
+        let mut shop = None;
+        if with_shop {
+            let open = Shop::open(&lab, &ShopOptions::default()).await?;
+            open.backup().await?;
+            lab.say("backup completed");
+            options.shop_url = Some(open.url().to_owned());
+            shop = Some(open);
+        }
+        let config = write_config(&lab, &options).await?;
+        let (bytes, processes) = lab.memory();
+        lab.say(&format!("the lab is up: {processes} processes, {} MB", bytes / 1_000_000));
+        anyhow::Ok((lab, shop, config))
+    };
+    // The shop's outside lives as long as the lab is up.
+    let (lab, shop, config) = tokio::select! {
+        up = start => up?,
+        () = &mut interrupt => anyhow::bail!("interrupted"),
+    };
+    println!("export KUBECONFIG={}", lab.control_plane().kubeconfig.display());
+    println!("export ETCDCTL_ENDPOINTS={}", lab.control_plane().etcd);
+    println!("export AWS_ENDPOINT_URL={}", lab.s3().endpoint);
+    println!("export AWS_ACCESS_KEY_ID={}", lab.s3().access_key);
+    println!("export AWS_SECRET_ACCESS_KEY={}", lab.s3().secret_key);
+    println!("# bucket: {BUCKET}; logs: {}/logs", lab.dir().display());
+    println!("# firedrill --config {}", config.display());
+    if let Some(shop) = &shop {
+        println!("# the shop's outside: {}/healthz", shop.url());
+    }
+    interrupt.await;
+    lab.say("stopping");
+    let progress = Progress::new(false);
+    lab.stop().await?;
+    progress.say("stopped");
+    Ok(())
+}
+
+/// Ends at the first SIGINT or SIGTERM.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,116 @@
+//! What can be written after `firedrill`. Stable names: scripts depend on them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Disaster-recovery drills for Kubernetes: restored, measured, undone.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// The configuration file [default: /etc/firedrill/firedrill.yaml, then ./config/firedrill.yaml]
+    #[arg(long, global = true, value_name = "FILE", env = "FIREDRILL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How answers are written to stdout
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// How logs are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub log: Format,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Exit codes, the worst wins.
+const EXIT_CODES: &str = "Exit codes, the worst wins: 4 leftovers remain, 3 aborted or \
+interrupted (also refused before anything was changed), 1 failed, 0 passed or ok; 2 invalid \
+input; 70 internal error. Set FIREDRILL_LOG (for example `debug`) for more on stderr.";
+
+/// Text for people, JSON for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one drill now, with live progress; the exit code says the verdict
+    Run {
+        /// A drill's file, or the name of a drill in the configuration's folders
+        drill: String,
+        /// Which drill, where the file holds several
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Check drills and configuration: every problem, with its place
+    Validate {
+        /// Files and folders [default: the configuration and its folders of drills]
+        paths: Vec<PathBuf>,
+        /// Count warnings as errors
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+    /// List runs, newest first
+    History {
+        /// Only of this drill
+        drill: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show one run with all its events
+    Show(RunArg),
+    /// Report one run
+    Report {
+        /// The run
+        #[command(flatten)]
+        run: RunArg,
+        /// The shape of the report
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Finish what is left undone, from the journal and from marks
+    Undo {
+        /// Only this run
+        run: Option<String>,
+        /// Settle the marks and the Lease of another installation, once its Lease stood still
+        #[arg(long, value_name = "NAME", conflicts_with = "run")]
+        instance: Option<String>,
+    },
+    /// The journal itself
+    Journal {
+        /// What to do with it
+        #[command(subcommand)]
+        command: Journal,
+    },
+    /// Print a completion script
+    Completions {
+        /// For this shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which run.
+#[derive(Debug, Args)]
+pub struct RunArg {
+    /// Its id, a unique beginning of it, or `latest`
+    #[arg(default_value = "latest")]
+    pub run: String,
+}
+
+/// A subcommand of `journal`.
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// Check every chain and every stored summary
+    Verify,
+    /// Print entries as JSON lines
+    Export {
+        /// Only of this run
+        run: Option<String>,
+    },
+}

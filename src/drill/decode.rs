@@ -1,0 +1,147 @@
+//! The collecting decoder: reads objects of the tree by their field tables and notes every
+//! problem on the way. It never stops at the first one.
+//!
+//! PURE. A getter answers `None` for a key that is not there and for one whose value is wrong; in
+//! the second case, and where a required key is missing, the problem has been noted already. So
+//! `?` on what is required is never silent.
+
+mod object;
+mod values;
+
+pub use object::Object;
+#[cfg(test)]
+pub(crate) use values::check_text;
+
+use std::path::Path;
+
+use super::{
+    problem::{Code, Lines, Problem, Severity},
+    tree::Span,
+};
+
+/// The most problems told of one file: a file that is wrong throughout needs no more.
+pub const MAX_PROBLEMS: usize = 200;
+
+/// A value, where it stands, and its key path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+    /// Its key path.
+    pub key: String,
+}
+
+/// A step named by another part of the drill, to be looked up when all steps are known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The name.
+    pub to: At<String>,
+    /// The kinds that the step may be of; any if there are none.
+    pub kinds: &'static [&'static str],
+}
+
+/// Collects the problems of one file.
+pub struct Decoder<'t> {
+    path: &'t Path,
+    lines: Lines<'t>,
+    problems: Vec<Problem>,
+    dropped: usize,
+    errors: usize,
+    references: Vec<Reference>,
+}
+
+impl<'t> Decoder<'t> {
+    /// Begins with no problems.
+    #[must_use]
+    pub fn new(path: &'t Path, text: &'t str) -> Self {
+        Self {
+            path,
+            lines: Lines::new(text),
+            problems: Vec::new(),
+            dropped: 0,
+            errors: 0,
+            references: Vec::new(),
+        }
+    }
+
+    /// Notes an error.
+    pub fn error(
+        &mut self,
+        code: Code,
+        span: &Span,
+        key: &str,
+        message: impl Into<String>,
+    ) -> &mut Problem {
+        self.errors += 1;
+        self.note(Severity::Error, code, span, key, message.into())
+    }
+
+    /// Notes a warning.
+    pub fn warning(
+        &mut self,
+        code: Code,
+        span: &Span,
+        key: &str,
+        message: impl Into<String>,
+    ) -> &mut Problem {
+        self.note(Severity::Warning, code, span, key, message.into())
+    }
+
+    fn note(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: &Span,
+        key: &str,
+        message: String,
+    ) -> &mut Problem {
+        let mut problem = Problem::of_file(self.path, severity, code, message);
+        problem.place.span = span.clone();
+        key.clone_into(&mut problem.key);
+        // One slot beyond the limit takes all that will not be told.
+        if self.problems.len() > MAX_PROBLEMS {
+            self.problems.pop();
+            self.dropped += 1;
+        }
+        let at = self.problems.len();
+        self.problems.push(problem);
+        &mut self.problems[at]
+    }
+
+    /// How many errors were noted so far.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// The references noted since the last call.
+    pub fn take_references(&mut self) -> Vec<Reference> {
+        std::mem::take(&mut self.references)
+    }
+
+    /// All problems in the order of the file, with lines and columns.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Problem> {
+        if self.problems.len() > MAX_PROBLEMS {
+            self.problems.pop();
+            self.dropped += 1;
+        }
+        for problem in &mut self.problems {
+            problem.place = self.lines.place(&problem.place.span);
+            if let Some((place, _)) = &mut problem.also {
+                *place = self.lines.place(&place.span);
+            }
+            if let Some(secret) = &mut problem.secret {
+                *secret = self.lines.place(secret).span;
+            }
+        }
+        self.problems.sort_by_key(|problem| problem.place.span.start);
+        if self.dropped > 0 {
+            let more = format!("{} more problems in this file are not told", self.dropped);
+            self.problems.push(Problem::of_file(self.path, Severity::Error, Code::TooMany, more));
+        }
+        self.problems
+    }
+}

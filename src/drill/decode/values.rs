@@ -1,0 +1,299 @@
+//! Getters: values of the shapes that the tables say. PURE.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{At, Decoder, Object, Reference};
+use crate::drill::{
+    problem::{Code, quote},
+    scalar,
+    scalar::Wrong,
+    selector, suggest,
+    table::{Field, Need, Shape},
+    tree::{Entry, Node, Value},
+};
+
+/// The most entries of a list. References and names are compared with each other, which takes the
+/// square of their number.
+pub const MAX_ITEMS: usize = 200;
+
+impl<'t> Object<'t> {
+    /// A text of the shape that the table says.
+    pub fn text(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<String>> {
+        if let Some(default) = self.default(name) {
+            return Some(self.at(name, None, default.to_owned()));
+        }
+        let (field, node) = self.value(name)?;
+        let text = checked_text(out, &field.shape, node, &self.path(name))?;
+        let at = self.at(name, Some(node), text);
+        if let Shape::Step(kinds) = field.shape {
+            out.references.push(Reference { to: at.clone(), kinds });
+        }
+        Some(at)
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, out: &mut Decoder<'_>, name: &str) -> Option<Vec<At<String>>> {
+        let (field, node) = self.value(name)?;
+        let Shape::Texts(shape) = field.shape else { return None };
+        let path = self.path(name);
+        let items = list(out, field, node, &path)?;
+        let mut texts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let key = format!("{path}[{index}]");
+            if let Some(value) = checked_text(out, shape, item, &key) {
+                texts.push(At { value, span: item.span.clone(), key });
+            }
+        }
+        Some(texts)
+    }
+
+    /// A duration.
+    pub fn duration(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<Duration>> {
+        if let Some(default) = self.default(name) {
+            return Some(self.at(name, None, scalar::duration(default).ok()?));
+        }
+        let (field, node) = self.value(name)?;
+        let path = self.path(name);
+        let parsed = match &node.value {
+            Value::Text(text) => scalar::duration(text),
+            Value::Integer(number) => scalar::duration(&number.to_string()),
+            _ => return wrong_type(out, &field.shape.expected(), node, &path),
+        };
+        let parsed = parsed.and_then(|duration| {
+            if duration.is_zero() && matches!(field.shape, Shape::Duration) {
+                return Err(Wrong::new(
+                    format!("`{name}` cannot be zero"),
+                    "write a duration such as `15m`",
+                ));
+            }
+            Ok(duration)
+        });
+        Some(self.at(name, Some(node), told(out, parsed, node, &path)?))
+    }
+
+    /// A whole number within the bounds that the table says.
+    pub fn count(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<u64>> {
+        if let Some(default) = self.default(name) {
+            return Some(self.at(name, None, default.parse().ok()?));
+        }
+        let (field, node) = self.value(name)?;
+        let path = self.path(name);
+        let Shape::Count(least, most) = field.shape else { return None };
+        match &node.value {
+            Value::Integer(number) => match u64::try_from(*number) {
+                Ok(number) if (least..=most).contains(&number) => {
+                    Some(self.at(name, Some(node), number))
+                }
+                _ => {
+                    let message =
+                        format!("`{name}` must be {}, found {number}", field.shape.expected());
+                    out.error(Code::InvalidValue, &node.span, &path, message);
+                    None
+                }
+            },
+            Value::Text(text) if text.ends_with('%') => {
+                let message = format!("`{name}` takes no percentage yet, found {}", quote(text));
+                out.error(Code::NotSupportedYet, &node.span, &path, message)
+                    .help(format!("write {}", field.shape.expected()));
+                None
+            }
+            _ => wrong_type(out, &field.shape.expected(), node, &path),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<bool>> {
+        if let Some(default) = self.default(name) {
+            return Some(self.at(name, None, default == "true"));
+        }
+        let (field, node) = self.value(name)?;
+        match &node.value {
+            Value::Bool(value) => Some(self.at(name, Some(node), *value)),
+            _ => wrong_type(out, &field.shape.expected(), node, &self.path(name)),
+        }
+    }
+
+    /// Labels.
+    pub fn labels(&self, out: &mut Decoder<'_>, name: &str) -> Option<BTreeMap<String, String>> {
+        let (field, node) = self.value(name)?;
+        let path = self.path(name);
+        let Value::Map(entries) = &node.value else {
+            return wrong_type(out, &field.shape.expected(), node, &path);
+        };
+        let mut labels = BTreeMap::new();
+        let mut seen: BTreeMap<&str, &Node> = BTreeMap::new();
+        for Entry { key, value } in entries {
+            let Some(name) = unique_key(out, &mut seen, key, &path) else { continue };
+            let path = format!("{path}.{name}");
+            let name = told(out, selector::label_key(name).map(|()| name), key, &path);
+            let Some(text) = value.as_text() else {
+                wrong_type::<()>(out, "text", value, &path);
+                continue;
+            };
+            let text = told(out, selector::label_value(text).map(|()| text), value, &path);
+            if let (Some(name), Some(text)) = (name, text) {
+                labels.insert(name.to_owned(), text.to_owned());
+            }
+        }
+        Some(labels)
+    }
+
+    /// An object within it.
+    pub fn object(&self, out: &mut Decoder<'_>, name: &str) -> Option<Object<'t>> {
+        let (field, node) = self.value(name)?;
+        let Shape::Object(table) = field.shape else { return None };
+        let span = self.entry(name)?.key.span.clone();
+        Object::open(out, table, node, &span, &self.path(name))
+    }
+
+    /// A list of objects; those that are none are left out, with a note.
+    pub fn objects(&self, out: &mut Decoder<'_>, name: &str) -> Option<Vec<Object<'t>>> {
+        let (field, node) = self.value(name)?;
+        let Shape::Objects(table) = field.shape else { return None };
+        let path = self.path(name);
+        let items = list(out, field, node, &path)?;
+        Some(
+            items
+                .iter()
+                .enumerate()
+                .filter_map(|(index, item)| {
+                    Object::open(out, table, item, &item.span, &format!("{path}[{index}]"))
+                })
+                .collect(),
+        )
+    }
+
+    /// A map from names to objects; those that are none are left out, with a note.
+    pub fn named(&self, out: &mut Decoder<'_>, name: &str) -> Option<Vec<(String, Object<'t>)>> {
+        let (field, node) = self.value(name)?;
+        let Shape::Named(table) = field.shape else { return None };
+        let path = self.path(name);
+        let Value::Map(entries) = &node.value else {
+            return wrong_type(out, &field.shape.expected(), node, &path);
+        };
+        let mut objects = Vec::new();
+        let mut seen = BTreeMap::new();
+        for Entry { key, value } in entries {
+            let Some(name) = unique_key(out, &mut seen, key, &path) else { continue };
+            let path = format!("{path}.{name}");
+            told(out, scalar::label(name, 40), key, &path);
+            if let Some(object) = Object::open(out, table, value, &key.span, &path) {
+                objects.push((name.to_owned(), object));
+            }
+        }
+        Some(objects)
+    }
+}
+
+/// Notes a value of the wrong type.
+pub(super) fn wrong_type<T>(
+    out: &mut Decoder<'_>,
+    expected: &str,
+    node: &Node,
+    key: &str,
+) -> Option<T> {
+    let code = if matches!(node.value, Value::Null) { Code::EmptyValue } else { Code::WrongType };
+    let problem =
+        out.error(code, &node.span, key, format!("expected {expected}, found {}", node.found()));
+    if let Value::Integer(_) | Value::Bool(_) | Value::Float(_) = node.value
+        && (expected.contains("text") || expected.contains("name"))
+    {
+        problem.help("put it in quotes if it is meant as text");
+    }
+    None
+}
+
+/// The value, or a note why there is none.
+fn told<T>(out: &mut Decoder<'_>, result: Result<T, Wrong>, node: &Node, key: &str) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(wrong) => {
+            let problem =
+                out.error(Code::InvalidValue, &node.span, key, wrong.message).help(wrong.help);
+            if wrong.secret {
+                problem.secret(node.span.clone());
+            }
+            None
+        }
+    }
+}
+
+/// The items of a list; it may be empty only where it may also be left out.
+fn list<'t>(out: &mut Decoder<'_>, field: &Field, node: &'t Node, key: &str) -> Option<&'t [Node]> {
+    match &node.value {
+        Value::List(items) if items.is_empty() && matches!(field.need, Need::Required) => {
+            out.error(Code::EmptyValue, &node.span, key, format!("`{}` is empty", field.name))
+                .help("give it at least one entry");
+            None
+        }
+        Value::List(items) if items.len() > MAX_ITEMS => {
+            let message =
+                format!("`{}` has {} entries, more than {MAX_ITEMS}", field.name, items.len());
+            out.error(Code::TooComplex, &items[MAX_ITEMS].span, key, message)
+                .help("the rest was not read: split it");
+            Some(&items[..MAX_ITEMS])
+        }
+        Value::List(items) => Some(items),
+        _ => wrong_type(out, &field.shape.expected(), node, key),
+    }
+}
+
+/// The text of a key that is not in `seen` yet.
+fn unique_key<'t>(
+    out: &mut Decoder<'_>,
+    seen: &mut BTreeMap<&'t str, &'t Node>,
+    key: &'t Node,
+    path: &str,
+) -> Option<&'t str> {
+    let Some(name) = key.as_text() else {
+        return wrong_type(out, "a name", key, path);
+    };
+    if let Some(first) = seen.get(name) {
+        out.error(
+            Code::DuplicateKey,
+            &key.span,
+            &format!("{path}.{name}"),
+            format!("the key {} is there twice", quote(name)),
+        )
+        .also(first.span.clone(), "first here")
+        .help("keep one of them");
+        return None;
+    }
+    seen.insert(name, key);
+    Some(name)
+}
+
+/// A text that satisfies its shape.
+fn checked_text(out: &mut Decoder<'_>, shape: &Shape, node: &Node, key: &str) -> Option<String> {
+    let Value::Text(text) = &node.value else {
+        return wrong_type(out, &shape.expected(), node, key);
+    };
+    let checked = check_text(shape, text);
+    told(out, checked.map(|()| text.clone()), node, key)
+}
+
+/// Checks a text against its shape.
+pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
+    if text.is_empty() && !matches!(shape, Shape::TextOrEmpty) {
+        return Err(Wrong::new(
+            format!("expected {}, found an empty text", shape.expected()),
+            "write a value, or leave the key out if it is not required",
+        ));
+    }
+    match shape {
+        Shape::Name | Shape::Step(_) => scalar::label(text, 40),
+        Shape::Namespace => scalar::label(text, 63),
+        Shape::ObjectName => scalar::subdomain(text),
+        Shape::Choice(words) if !words.contains(&text) => Err(Wrong::new(
+            format!("expected {}, found {}", shape.expected(), quote(text)),
+            suggest::help(text, words.iter().copied(), "values"),
+        )),
+        Shape::Selector => selector::check(text),
+        Shape::Url => scalar::url(text, false),
+        Shape::HttpsUrl => scalar::url(text, true),
+        Shape::UrlPath => scalar::url_path(text),
+        Shape::Cron => scalar::cron(text),
+        Shape::TimeZone => scalar::time_zone(text),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,65 @@
+//! The fields of `drainNodes`, and how they become its spec. PURE.
+
+use crate::drill::{
+    decode::{Decoder, Object},
+    table::{Field, Need, Shape, Table},
+};
+
+use super::spec::{Pick, Spec};
+
+/// `drainNodes`
+pub const TABLE: Table = Table {
+    what: "a `drainNodes`",
+    groups: &[&[
+        Field {
+            name: "selector",
+            shape: Shape::Selector,
+            need: Need::Required,
+            doc: "Label selector of the candidates. Only nodes with `firedrill.dev/drillable=true` are ever drained.",
+        },
+        Field {
+            name: "count",
+            shape: Shape::Count(1, 1000),
+            need: Need::Default("1"),
+            doc: "How many nodes. The configuration's `maxNodes` caps it.",
+        },
+        Field {
+            name: "pick",
+            shape: Shape::Choice(&["random", "first", "oldest"]),
+            need: Need::Default("random"),
+            doc: "Which of the candidates: any, the first by name, or the first by creation time.",
+        },
+        Field {
+            name: "stableFor",
+            shape: Shape::DurationOrZero,
+            need: Need::Default("10s"),
+            doc: "How long the workloads must stay recovered without a break.",
+        },
+        Field {
+            name: "hold",
+            shape: Shape::Choice(&["stepEnd", "untilEnd"]),
+            need: Need::Default("stepEnd"),
+            doc: "When the nodes are given back: at the end of the step, or of the run.",
+        },
+    ]],
+};
+
+/// Decodes a `drainNodes`.
+pub fn decode(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Spec> {
+    let selector = object.text(out, "selector");
+    let count = object.count(out, "count");
+    let pick = object.text(out, "pick");
+    let stable_for = object.duration(out, "stableFor");
+    let hold = object.text(out, "hold");
+    Some(Spec {
+        selector: selector?.value,
+        count: u32::try_from(count?.value).ok()?,
+        pick: match pick?.value.as_str() {
+            "first" => Pick::First,
+            "oldest" => Pick::Oldest,
+            _ => Pick::Random,
+        },
+        stable_for: stable_for?.value,
+        hold_until_end: hold?.value == "untilEnd",
+    })
+}

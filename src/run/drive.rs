@@ -1,0 +1,415 @@
+//! Drive: one run from its opening to its end. The machine says what comes next; this obeys.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    closing::Closing,
+    effect::{EffectError, Effects, Outcome},
+    epoch,
+    event::{Entry, Event, Reason, StepOutcome, Trigger},
+    house::{House, Lever},
+    lease,
+    machine::{Illegal, Next},
+    preflight::{self, Plan, Plans},
+    record::{Record, RecordError},
+    step::{Running, Shared, StepEnd},
+};
+use crate::{
+    clock::{Mono, millis},
+    drill::{Drill, Step, StepKind},
+    kind,
+    report::summary::{FoldError, SUMMARY_VERSION, Summary},
+    supervise::{Task, TaskKind, spawn},
+};
+
+/// How long a step may go on after the lever was pulled, beyond the time of one request.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Why a run could not be driven to its end. What it did is in the journal, and is undone by
+/// whoever comes next.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The stream is not legal.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// The events do not fold.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The summary cannot be written down.
+    #[error("the summary cannot be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// HTTP for checks.
+    #[error("no HTTP client for checks: {0}")]
+    Http(String),
+    /// Undo ran out of its budget at a signal; it stays open.
+    #[error("stopped in mid-undo; run `firedrill undo` to finish it")]
+    Stopped(Box<Summary>),
+}
+
+/// Runs a drill. `observe` gets the entries as they are written.
+///
+/// # Errors
+/// Only where nothing sensible is left to do; see [`DriveError`].
+pub async fn run(
+    house: &House,
+    drill: &Drill,
+    trigger: Trigger,
+    observe: impl FnOnce(mpsc::UnboundedReceiver<Entry>),
+) -> Result<Summary, DriveError> {
+    let id = uuid::Uuid::now_v7().to_string();
+    let record = Arc::new(Record::new(house.leader.clone(), house.clock.clone(), &id, Vec::new())?);
+    observe(record.watch());
+    let names = vec![drill.cluster.clone()];
+    record.append(opened(house, drill, &id, trigger, &names)).await?;
+
+    let (clusters, failed) = house.connect(&names).await;
+    let clusters = Arc::new(clusters);
+    let timings = &house.config.timings;
+    let effects =
+        Effects::new(Arc::clone(&record), Arc::clone(&clusters), &house.config.instance, timings);
+    let running = Arc::new(Running {
+        house: house.clone(),
+        drill: drill.clone(),
+        record: Arc::clone(&record),
+        effects: effects.clone(),
+        clusters,
+        lever: Lever::default(),
+        http: crate::check::http::client().map_err(|error| DriveError::Http(error.to_string()))?,
+        shared: Mutex::new(Shared::default()),
+        waiting: Mutex::new(String::new()),
+    });
+    running.say("asking whether the drill may start");
+    let mut plans = if failed.is_empty() {
+        preflight::plan(&running).await
+    } else {
+        let refusals = failed.iter().map(|(_, error)| error.to_string()).collect();
+        Plans { refusals, ..Plans::default() }
+    };
+    if plans.refusals.is_empty() && plans.writes {
+        plans.refusals.extend(raise_epochs(&running).await);
+    }
+    let refusals = plans.refusals.clone();
+    let foreseen = plans.foreseen.clone();
+    record.append(Event::PlanMade { foreseen, refusals: refusals.clone() }).await?;
+    // Renewed until the run has ended: who undoes still holds the cluster.
+    let mut renewals = Vec::new();
+    if refusals.is_empty() {
+        forward(&running, &plans, &mut renewals).await?;
+    } else {
+        let why = Some(refusals.join("; "));
+        record.append(Event::RunClosing { reason: Reason::Refused, why }).await?;
+    }
+    let patience = drill.undo_patience;
+    finish(house, &record, &effects, patience).await
+}
+
+fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[String]) -> Event {
+    let hash = Sha256::digest(drill.text.as_bytes());
+    Event::RunOpened {
+        run: id.to_owned(),
+        drill: drill.name.clone(),
+        definition: drill.text.clone(),
+        definition_hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        outline: drill.outline(house.config.timings.settle),
+        trigger,
+        instance: house.config.instance.clone(),
+        clusters: clusters.to_vec(),
+        versions: BTreeMap::from([("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+    }
+}
+
+async fn raise_epochs(running: &Running) -> Vec<String> {
+    let mut refusals = Vec::new();
+    for cluster in running.clusters.values() {
+        let raised =
+            epoch::raise(cluster, &running.house.leader, &running.house.config.instance).await;
+        if let Err(error) = raised {
+            refusals.push(format!("the epoch of cluster {} cannot be raised: {error}", cluster.name));
+        }
+    }
+    refusals
+}
+
+/// The forward part: Lease, steps, and what watches over them. Ends with RunClosing written.
+async fn forward(
+    running: &Arc<Running>,
+    plans: &Plans,
+    renewals: &mut Vec<Task<()>>,
+) -> Result<(), DriveError> {
+    let deadline = running.clock().mono().plus(running.drill.deadline);
+    let mut guards: Vec<Task<()>> = Vec::new();
+    guards.push(on_signal(running));
+    guards.push(on_deadline(running, deadline));
+    if plans.writes {
+        match take_leases(running).await? {
+            Ok(taken) => renewals.extend(taken),
+            Err((reason, why)) => {
+                return close(running, reason, Some(why)).await;
+            }
+        }
+    }
+    guards.extend(kind::check::act::background(running));
+
+    loop {
+        if let Some((reason, why)) = running.lever.cause() {
+            return close(running, reason, Some(why)).await;
+        }
+        match running.record.with(super::machine::Machine::next) {
+            Next::Start(index) => {
+                let step = &running.drill.steps[index];
+                let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
+                running.record.append(started).await?;
+                one_step(running, step, plans, deadline).await?;
+            }
+            Next::Skip(index) => {
+                let step = running.drill.steps[index].name.clone();
+                let why = Some("an earlier step failed".to_owned());
+                let measures = BTreeMap::new();
+                let outcome = StepOutcome::Skipped;
+                running.record.append(Event::StepEnded { step, outcome, why, measures }).await?;
+            }
+            Next::Close(reason, why) => {
+                kind::check::act::end(running).await;
+                return close(running, reason, why).await;
+            }
+            // Only a step that this loop is in is running; it has returned.
+            Next::Running(_) | Next::Undo | Next::Ended => return Ok(()),
+        }
+    }
+}
+
+async fn close(running: &Running, reason: Reason, why: Option<String>) -> Result<(), DriveError> {
+    running.lever.pull(reason, why.clone().unwrap_or_default());
+    running.record.append(Event::RunClosing { reason, why }).await?;
+    Ok(())
+}
+
+/// One step: its act, its end, and the early release of what it holds.
+async fn one_step(
+    running: &Arc<Running>,
+    step: &Step,
+    plans: &Plans,
+    deadline: Mono,
+) -> Result<(), DriveError> {
+    running.say(format!("{} begins", step.name));
+    let limit = step.timeout.map(|timeout| running.clock().mono().plus(timeout));
+    let act = act(running, step, plans);
+    tokio::pin!(act);
+    let grace = running.house.config.timings.send_timeout + GRACE;
+    let ended = loop {
+        let pause = limit.map_or(Duration::from_secs(3600), |at| at.since(running.clock().mono()));
+        tokio::select! {
+            ended = &mut act => break Some(ended),
+            () = running.lever.token().cancelled() => {
+                // A request that is under way may still get its answer: that is cheaper than
+                // finding out later.
+                break tokio::time::timeout(grace, &mut act).await.ok();
+            }
+            () = tokio::time::sleep(pause) => {
+                if limit.is_some_and(|at| running.clock().mono() >= at) {
+                    let why = format!(
+                        "its timeout of {:?} is over; {}",
+                        step.timeout.unwrap_or_default(),
+                        running.waiting()
+                    );
+                    break Some(Ok(StepEnd::failed(why)));
+                }
+            }
+        }
+    };
+    let _ = deadline;
+    if running.lever.cause().is_some() {
+        // Closing records the step as aborted.
+        return Ok(());
+    }
+    let end = match ended {
+        Some(Ok(end)) => end,
+        Some(Err(EffectError::Record(error))) => return Err(error.into()),
+        Some(Err(error)) => StepEnd::failed(error.to_string()),
+        None => return Ok(()),
+    };
+    release(running, step, &end).await?;
+    let outcome = if end.failed.is_none() { StepOutcome::Passed } else { StepOutcome::Failed };
+    let ended = Event::StepEnded {
+        step: step.name.clone(),
+        outcome,
+        why: end.failed,
+        measures: end.measures,
+    };
+    running.record.append(ended).await?;
+    Ok(())
+}
+
+async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepEnd, EffectError> {
+    match (&step.kind, plans.steps.get(&step.name)) {
+        (StepKind::VeleroRestore(spec), Some(Plan::Restore(plan))) => {
+            kind::velero_restore::act::act(running, &step.name, spec, plan).await
+        }
+        (StepKind::WorkloadsReady(spec), _) => {
+            Ok(kind::workloads_ready::act::act(running, &step.name, spec).await)
+        }
+        (StepKind::DrainNodes(spec), Some(Plan::Drain(plan))) => {
+            kind::drain_nodes::act::act(running, &step.name, spec, plan).await
+        }
+        (StepKind::Check(spec), _) => Ok(kind::check::act::act(running, &step.name, spec).await),
+        (StepKind::VeleroRestore(_) | StepKind::DrainNodes(_), _) => {
+            Ok(StepEnd::failed("it was not planned, which is a defect"))
+        }
+    }
+}
+
+/// Gives back what the step holds, as soon as it ends: nodes always, unless the drill holds them.
+async fn release(running: &Running, step: &Step, _end: &StepEnd) -> Result<(), DriveError> {
+    let StepKind::DrainNodes(spec) = &step.kind else { return Ok(()) };
+    if spec.hold_until_end {
+        return Ok(());
+    }
+    running.say("giving the nodes back");
+    let cordons: Vec<_> = running.record.with(|machine| {
+        let of_step = machine.effects.values().filter(|e| e.intent.step == step.name);
+        of_step.filter(|e| e.is_cordon()).map(|e| e.intent.n).collect()
+    });
+    let clock = running.clock();
+    let patience = running.drill.undo_patience;
+    let mut closing = running
+        .record
+        .with(|machine| Closing::new(machine, clock.boot(), clock.mono(), patience))
+        .only(cordons)
+        .never_leave();
+    // Not released by the deadline: the closing of the run goes on with it.
+    let until = clock.mono().plus(running.house.config.timings.send_timeout * 2);
+    running.effects.pump(&mut closing, Some(until)).await?;
+    Ok(())
+}
+
+async fn take_leases(
+    running: &Arc<Running>,
+) -> Result<Result<Vec<Task<()>>, (Reason, String)>, DriveError> {
+    let timings = &running.house.config.timings;
+    let mut renewals = Vec::new();
+    for (name, cluster) in running.clusters.iter() {
+        running.say(format!("taking the lease of cluster {name}"));
+        match lease::take(&running.effects, name, timings).await {
+            Ok(Outcome::Applied { object, .. }) => {
+                let object = match object {
+                    Some(object) => object,
+                    // Found by a look-up: read it once more for its version.
+                    None => match cluster.get(&lease::target()).await {
+                        Ok(Some(object)) => object,
+                        _ => return Ok(Err((Reason::LeaseLost, format!("the lease of cluster {name} cannot be read")))),
+                    },
+                };
+                let renew = lease::renew(
+                    cluster.clone(),
+                    running.clock().clone(),
+                    timings.clone(),
+                    running.lever.clone(),
+                    object,
+                );
+                let token = CancellationToken::new();
+                renewals.push(spawn(TaskKind::LeaseRenewal, name, token, renew));
+            }
+            Ok(Outcome::Foreign { .. }) => {
+                let holder = match cluster.get(&lease::target()).await {
+                    Ok(Some(lease)) => lease::held_by(&lease, running.clock().now().wall),
+                    _ => "another".to_owned(),
+                };
+                return Ok(Err((Reason::Refused, format!("cluster {name} is held by {holder}"))));
+            }
+            Ok(Outcome::Refused(error)) => {
+                return Ok(Err((Reason::Refused, format!("the lease of cluster {name}: {error}"))));
+            }
+            Ok(Outcome::Lost(why)) => {
+                return Ok(Err((Reason::LeaseLost, format!("the lease of cluster {name}: {why}"))));
+            }
+            Err(EffectError::Record(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err((Reason::Refused, error.to_string()))),
+        }
+    }
+    Ok(Ok(renewals))
+}
+
+fn on_signal(running: &Arc<Running>) -> Task<()> {
+    let lever = running.lever.clone();
+    let stop = running.house.stop.clone();
+    let wait = async move {
+        stop.cancelled().await;
+        lever.pull(Reason::Signal, "a signal asked firedrill to stop");
+    };
+    spawn(TaskKind::Signals, "", running.lever.token().child_token(), wait)
+}
+
+fn on_deadline(running: &Arc<Running>, deadline: Mono) -> Task<()> {
+    let held = Arc::clone(running);
+    let wait = async move {
+        loop {
+            let left = deadline.since(held.clock().mono());
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+        }
+        let why = format!(
+            "the deadline of {} is over; {}",
+            crate::report::words::duration(millis(held.drill.deadline)),
+            held.waiting()
+        );
+        held.lever.pull(Reason::Deadline, why);
+    };
+    spawn(TaskKind::Deadline, "", running.lever.token().child_token(), wait)
+}
+
+/// Undoes everything and ends the run. Also the end of every recovery.
+///
+/// # Errors
+/// See [`DriveError`].
+pub async fn finish(
+    house: &House,
+    record: &Arc<Record>,
+    effects: &Effects,
+    patience: Duration,
+) -> Result<Summary, DriveError> {
+    let clock = &house.clock;
+    let mut closing =
+        record.with(|machine| Closing::new(machine, clock.boot(), clock.mono(), patience));
+    let undo = effects.pump(&mut closing, None);
+    tokio::pin!(undo);
+    let finished = tokio::select! {
+        finished = &mut undo => Some(finished?),
+        () = house.stop.cancelled() => {
+            // A signal: what is quick is still done, the rest stays open and is found by `undo`.
+            let budget = house.config.timings.stop_budget;
+            match tokio::time::timeout(budget, &mut undo).await {
+                Ok(finished) => Some(finished?),
+                Err(_) => None,
+            }
+        }
+    };
+    let summary = Summary::fold(&record.entries())?;
+    if finished.is_none() {
+        return Err(DriveError::Stopped(Box::new(summary)));
+    }
+    let verdict = summary.verdict.unwrap_or(super::event::Verdict::Aborted);
+    let leftovers = u32::try_from(summary.leftovers.len()).unwrap_or(u32::MAX);
+    // The notes before it are durable with it, and the summary is of exactly what stands there.
+    record
+        .append(Event::RunEnded {
+            verdict,
+            leftovers,
+            summary: serde_json::to_value(&summary)?,
+            summary_version: SUMMARY_VERSION,
+        })
+        .await?;
+    Ok(Summary::fold(&record.entries())?)
+}

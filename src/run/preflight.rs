@@ -1,0 +1,144 @@
+//! Preflight: everything that can speak against a run, asked before anything is changed.
+
+use std::collections::BTreeMap;
+
+use super::{lease, step::Running};
+use crate::{
+    drill::StepKind,
+    kind,
+    mark::NAMESPACE,
+    run::event::Target,
+    world::{
+        access::{self, Need},
+        kube::Cluster,
+    },
+};
+
+/// What a step is about to do.
+pub enum Plan {
+    /// A restore.
+    Restore(Box<kind::velero_restore::act::Plan>),
+    /// A drain.
+    Drain(Box<kind::drain_nodes::act::Plan>),
+    /// Nothing but looking.
+    Look,
+}
+
+/// The plans of a run's steps, by name, and whether any of them writes.
+#[derive(Default)]
+pub struct Plans {
+    /// By step.
+    pub steps: BTreeMap<String, Plan>,
+    /// One line for each effect foreseen.
+    pub foreseen: Vec<String>,
+    /// Why it must not start.
+    pub refusals: Vec<String>,
+    /// Whether the run has effects, and so takes the Lease.
+    pub writes: bool,
+}
+
+/// Asks everything. Access reviews are the only requests that are not reads.
+pub async fn plan(run: &Running) -> Plans {
+    let mut plans = Plans { writes: writes(run), ..Plans::default() };
+    if !needs_cluster(run) {
+        for step in &run.drill.steps {
+            plans.steps.insert(step.name.clone(), Plan::Look);
+        }
+        return plans;
+    }
+    for cluster in run.clusters.values() {
+        if let Err(why) = ready(run, cluster, plans.writes).await {
+            plans.refusals.extend(why);
+        }
+    }
+    if !plans.refusals.is_empty() {
+        return plans;
+    }
+    for step in &run.drill.steps {
+        let planned = match &step.kind {
+            StepKind::VeleroRestore(spec) => {
+                kind::velero_restore::act::plan(run, spec).await.map(|plan| {
+                    plans.foreseen.extend(plan.foreseen.iter().cloned());
+                    Plan::Restore(Box::new(plan))
+                })
+            }
+            StepKind::DrainNodes(spec) => {
+                kind::drain_nodes::act::plan(run, spec).await.map(|plan| {
+                    plans.foreseen.extend(plan.foreseen.iter().cloned());
+                    Plan::Drain(Box::new(plan))
+                })
+            }
+            StepKind::WorkloadsReady(_) | StepKind::Check(_) => Ok(Plan::Look),
+        };
+        match planned {
+            Ok(plan) => {
+                plans.steps.insert(step.name.clone(), plan);
+            }
+            Err(why) => {
+                plans.refusals.extend(why.into_iter().map(|why| format!("{}: {why}", step.name)));
+            }
+        }
+    }
+    plans
+}
+
+fn writes(run: &Running) -> bool {
+    run.drill
+        .steps
+        .iter()
+        .any(|step| matches!(step.kind, StepKind::VeleroRestore(_) | StepKind::DrainNodes(_)))
+}
+
+fn needs_cluster(run: &Running) -> bool {
+    run.drill.steps.iter().any(|step| !matches!(step.kind, StepKind::Check(_)))
+}
+
+/// Whether the cluster answers, our account may do what the steps need, and nobody else drills.
+async fn ready(run: &Running, cluster: &Cluster, writes: bool) -> Result<(), Vec<String>> {
+    if let Err(error) = cluster.read("/version").await {
+        return Err(vec![error.to_string()]);
+    }
+    let mut needs: Vec<Need> = if writes { access::RUN.to_vec() } else { Vec::new() };
+    for step in &run.drill.steps {
+        needs.extend_from_slice(match &step.kind {
+            StepKind::VeleroRestore(_) => kind::velero_restore::act::NEEDS,
+            StepKind::WorkloadsReady(_) => kind::workloads_ready::act::NEEDS,
+            StepKind::DrainNodes(_) => kind::drain_nodes::act::NEEDS,
+            StepKind::Check(_) => &[],
+        });
+    }
+    let missing = access::missing(cluster, &needs).await.map_err(|error| vec![error.to_string()])?;
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    if !writes {
+        return Ok(());
+    }
+    let home = Target {
+        group: String::new(),
+        version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        plural: "namespaces".to_owned(),
+        namespace: None,
+        name: NAMESPACE.to_owned(),
+    };
+    match cluster.get(&home).await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            return Err(vec![format!(
+                "cluster {}: namespace {NAMESPACE} is missing; apply config/rbac",
+                cluster.name
+            )]);
+        }
+        Err(error) => return Err(vec![error.to_string()]),
+    }
+    match cluster.get(&lease::target()).await {
+        Ok(None) => Ok(()),
+        Ok(Some(lease)) => Err(vec![format!(
+            "cluster {} is held by {}",
+            cluster.name,
+            lease::held_by(&lease, run.clock().now().wall)
+        )]),
+        Err(error) => Err(vec![error.to_string()]),
+    }
+}

@@ -1,0 +1,11 @@
+//! The world: clients of clusters, built, timed out and with their errors told apart.
+//!
+//! No decisions here. Reads are open to everyone; [`kube::Cluster::send_write`] is for
+//! `run/effect.rs` and the closed table of exceptions in ARCHITECTURE.md.
+
+pub mod access;
+pub mod error;
+pub mod kube;
+pub mod watch;
+
+pub use error::WorldError;

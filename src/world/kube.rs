@@ -1,0 +1,235 @@
+//! A cluster: one client, with deadlines on everything that is not a watch.
+
+use std::time::Duration;
+
+use http::{Method, Request};
+use kube::{
+    Client, Config as KubeConfig,
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
+};
+use serde_json::Value;
+
+use super::error::{WorldError, chain};
+use crate::{
+    config::{Cluster as Settings, Login, Timings},
+    mark::FIELD_MANAGER,
+    run::event::Target,
+};
+
+/// How long a connection may take to come up.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The longest silence of a watch: the server ends each within 290 s, so more is a dead peer.
+const SILENCE: Duration = Duration::from_secs(295);
+
+/// A cluster of the configuration, connected.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Its configured name.
+    pub name: String,
+    /// Velero's namespace.
+    pub velero_namespace: String,
+    /// The most nodes that a run may cordon at once.
+    pub max_nodes: u32,
+    /// How long a read or a write may take.
+    pub timeout: Duration,
+    client: Client,
+}
+
+/// How a write is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// POST of a new object or of a subresource.
+    Create,
+    /// JSON merge patch.
+    MergePatch,
+    /// PUT.
+    Replace,
+    /// DELETE with options in the body.
+    Delete,
+}
+
+impl Cluster {
+    /// Builds the client; sends nothing.
+    ///
+    /// # Errors
+    /// If the kubeconfig, token or CA file cannot be used.
+    pub async fn connect(name: &str, settings: &Settings, timings: &Timings) -> Result<Self, WorldError> {
+        let login = |why: String| WorldError::Login { cluster: name.to_owned(), why };
+        let mut config = match &settings.login {
+            Login::Kubeconfig { path, context } => {
+                let file = Kubeconfig::read_from(path)
+                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?;
+                let options = KubeConfigOptions { context: context.clone(), ..Default::default() };
+                KubeConfig::from_custom_kubeconfig(file, &options)
+                    .await
+                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?
+            }
+            Login::Token { server, token_file, ca_file } => {
+                let url = server.parse().map_err(|error| login(format!("{server}: {error}")))?;
+                for file in [token_file, ca_file] {
+                    std::fs::metadata(file)
+                        .map_err(|error| login(format!("{}: {error}", file.display())))?;
+                }
+                let mut config = KubeConfig::new(url);
+                config.root_cert_file = Some(ca_file.clone());
+                config.auth_info = AuthInfo {
+                    token_file: Some(token_file.display().to_string()),
+                    ..Default::default()
+                };
+                config
+            }
+        };
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(SILENCE);
+        // kube's hidden retry answers a budget's 429 with up to 15 further requests and minutes of
+        // silence; every retry of ours is a decision that the journal knows.
+        config.default_retry = false;
+        let agent = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+        let client = Client::try_from(config).map_err(|error| match WorldError::from_kube(name, &error) {
+            WorldError::Unreachable { why, .. } => login(why),
+            other => other,
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            velero_namespace: settings.velero_namespace.clone(),
+            max_nodes: settings.max_nodes,
+            timeout: timings.send_timeout,
+            client,
+        })
+    }
+
+    /// The client, for watches.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Reads one object; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Anything but 200 and 404.
+    pub async fn get(&self, target: &Target) -> Result<Option<Value>, WorldError> {
+        match self.read(&path(target)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads all items of a list, page by page. `path` may carry a query.
+    ///
+    /// # Errors
+    /// Anything but 200.
+    pub async fn list(&self, path: &str) -> Result<Vec<Value>, WorldError> {
+        let mut items = Vec::new();
+        let mut token = String::new();
+        loop {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let page = self.read(&format!("{path}{join}limit=500{token}")).await?;
+            if let Some(Value::Array(page_items)) = page.get("items") {
+                items.extend(page_items.iter().cloned());
+            }
+            match page.pointer("/metadata/continue").and_then(Value::as_str) {
+                Some(next) if !next.is_empty() => token = format!("&continue={next}"),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    /// GET of a path.
+    ///
+    /// # Errors
+    /// Anything but 200.
+    pub async fn read(&self, path: &str) -> Result<Value, WorldError> {
+        let request = Request::get(path).body(Vec::new());
+        self.request(request, self.timeout).await
+    }
+
+    /// One write, sent once. Only `run/effect.rs` and the closed table of exceptions call it.
+    ///
+    /// The server is told to give up in time (`?timeout=`), so that after it a request of ours
+    /// cannot come into force any more.
+    ///
+    /// # Errors
+    /// Anything but 2xx; see [`WorldError::is_refusal`] for what that proves.
+    pub async fn send_write(
+        &self,
+        how: Write,
+        path: &str,
+        body: &Value,
+        timeout: Duration,
+    ) -> Result<Value, WorldError> {
+        let seconds = timeout.as_secs().max(1);
+        let (method, content) = match how {
+            Write::Create => (Method::POST, "application/json"),
+            Write::MergePatch => (Method::PATCH, "application/merge-patch+json"),
+            Write::Replace => (Method::PUT, "application/json"),
+            Write::Delete => (Method::DELETE, "application/json"),
+        };
+        let manager = match how {
+            Write::Delete => String::new(),
+            _ => format!("&fieldManager={FIELD_MANAGER}"),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{path}?timeout={seconds}s{manager}"))
+            .header(http::header::CONTENT_TYPE, content)
+            .body(body.to_string().into_bytes());
+        self.request(request, timeout).await
+    }
+
+    async fn request(
+        &self,
+        request: Result<Request<Vec<u8>>, http::Error>,
+        timeout: Duration,
+    ) -> Result<Value, WorldError> {
+        let request = request.map_err(|error| WorldError::Nonsense {
+            cluster: self.name.clone(),
+            why: format!("cannot build the request: {error}"),
+        })?;
+        match tokio::time::timeout(timeout, self.client.request::<Value>(request)).await {
+            Ok(Ok(value)) => self.success(value),
+            Ok(Err(error)) => Err(WorldError::from_kube(&self.name, &error)),
+            Err(_) => Err(WorldError::Timeout {
+                cluster: self.name.clone(),
+                seconds: timeout.as_secs(),
+            }),
+        }
+    }
+
+    /// Some servers write a failure Status with a 2xx code (an eviction under two budgets).
+    fn success(&self, value: Value) -> Result<Value, WorldError> {
+        let failed = value.get("kind").and_then(Value::as_str) == Some("Status")
+            && value.get("status").and_then(Value::as_str) == Some("Failure");
+        if !failed {
+            return Ok(value);
+        }
+        match serde_json::from_value(value) {
+            Ok(status) => Err(WorldError::from_status(&status)),
+            Err(error) => {
+                Err(WorldError::Nonsense { cluster: self.name.clone(), why: error.to_string() })
+            }
+        }
+    }
+}
+
+/// The URL path of an object.
+#[must_use]
+pub fn path(target: &Target) -> String {
+    format!("{}/{}", collection(target), target.name)
+}
+
+/// The URL path of the collection that an object is created in.
+#[must_use]
+pub fn collection(target: &Target) -> String {
+    let root = if target.group.is_empty() {
+        format!("/api/{}", target.version)
+    } else {
+        format!("/apis/{}/{}", target.group, target.version)
+    };
+    match &target.namespace {
+        Some(namespace) => format!("{root}/namespaces/{namespace}/{}", target.plural),
+        None => format!("{root}/{}", target.plural),
+    }
+}

@@ -1,0 +1,82 @@
+//! firedrill's own account in the lab: the service account, roles and admission policy of
+//! `config/rbac`, as they are shipped.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context;
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::ServiceAccount,
+};
+use kube::{Api, Client, api::PostParams};
+
+use crate::{
+    apply::{Applier, documents},
+    site::Site,
+};
+
+/// Namespace and name of firedrill's service account.
+pub const ACCOUNT: &str = "firedrill";
+
+/// The repository that this lab belongs to.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let lab = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    lab.ancestors().nth(2).map_or(lab.clone(), PathBuf::from)
+}
+
+/// Applies `config/rbac/*.yaml` in the order of their names.
+///
+/// # Errors
+/// When a file cannot be read or an object is refused.
+pub async fn apply(site: &Site, client: Client) -> anyhow::Result<()> {
+    let folder = repository().join("config/rbac");
+    let mut files: Vec<PathBuf> = match fs::read_dir(&folder) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => Vec::new(),
+    };
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    let mut applier = Applier::new(client);
+    if files.is_empty() {
+        site.progress.insist("config/rbac is empty: firedrill gets cluster-admin");
+        applier.apply(documents(CLUSTER_ADMIN)?).await?;
+    }
+    for path in files {
+        let file = || path.display().to_string();
+        let text = fs::read_to_string(&path).with_context(file)?;
+        applier.apply(documents(&text).with_context(file)?).await.with_context(file)?;
+    }
+    Ok(())
+}
+
+/// A token for firedrill's service account, good for a day.
+///
+/// # Errors
+/// When the account does not exist.
+pub async fn token(client: Client) -> anyhow::Result<String> {
+    let request = TokenRequest {
+        spec: TokenRequestSpec { expiration_seconds: Some(86_400), ..Default::default() },
+        ..Default::default()
+    };
+    let api: Api<ServiceAccount> = Api::namespaced(client, ACCOUNT);
+    let answer = api.create_token_request(ACCOUNT, &PostParams::default(), &request).await?;
+    Ok(answer.status.context("a token request without an answer")?.token)
+}
+
+const CLUSTER_ADMIN: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: firedrill}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: firedrill, namespace: firedrill}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: firedrill}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects:
+- {kind: ServiceAccount, name: firedrill, namespace: firedrill}
+";
