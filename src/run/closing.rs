@@ -154,10 +154,12 @@ impl Closing {
         self
     }
 
-    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on).
+    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on). What
+    /// cannot be settled stays in doubt: an open run has no leftovers.
     #[must_use]
     pub fn settle_only(mut self) -> Self {
         self.settle_only = true;
+        self.never_leave = true;
         self
     }
 
