@@ -522,11 +522,16 @@ impl Closing {
         }
         if gate == Some(Gate::Last) {
             let cluster = &effect.intent.cluster;
+            // A leftover counts as well, until this pass gives it up.
+            let under_way = |other: &Effect| {
+                let given_up = self.known.get(&other.intent.n).is_some_and(|k| k.given_up);
+                !other.is_final() || matches!(other.state, EffectState::Left { .. }) && !given_up
+            };
             let busy = machine.effects.values().find(|other| {
                 other.intent.n != effect.intent.n
                     && other.intent.cluster == *cluster
                     && !other.is_last()
-                    && !other.is_final()
+                    && under_way(other)
             });
             if let Some(busy) = busy {
                 // The others end by their own patience; the Lease must not give up beside them.
