@@ -56,6 +56,8 @@ impl Fate {
 pub enum Mode {
     /// There was no crash: the run is halted, and its answers are lost.
     Halted,
+    /// There was no crash: the run settles what is in doubt, gives its node back, and then halts.
+    GoesOn,
     /// A new process of the same boot.
     SameBoot,
     /// Another boot, at once.
@@ -65,9 +67,17 @@ pub enum Mode {
 }
 
 impl Mode {
+    pub const ALL: [Self; 5] =
+        [Self::SameBoot, Self::OtherBoot, Self::HourLater, Self::Halted, Self::GoesOn];
+
+    /// Whether the process lives.
+    pub fn lives(self) -> bool {
+        matches!(self, Self::Halted | Self::GoesOn)
+    }
+
     pub fn gap(self) -> u64 {
         match self {
-            Self::Halted => 0,
+            Self::Halted | Self::GoesOn => 0,
             Self::SameBoot | Self::OtherBoot => 300,
             Self::HourLater => 3_600_000,
         }
@@ -201,6 +211,14 @@ impl Crash {
                 Fate::LastMoment => world.coming.push((dropped - 50, Coming::Call(late))),
                 Fate::TooLate => world.coming.push((dropped + 400, Coming::Held(late))),
                 Fate::AfterEnd => held.push(late),
+            }
+        }
+        if self.mode == Mode::OtherBoot {
+            // What an earlier process of that boot sent was sent before its crash.
+            for (at, coming) in &mut world.coming {
+                if matches!(coming, Coming::Call(_)) {
+                    *at = (*at).min(crash + SETTLE - 50);
+                }
             }
         }
         self.trouble.befall(world, crash, recovery);

@@ -75,12 +75,13 @@ pub fn explore(sample: &Sample, rules: Rules, until: Option<&str>) -> Found {
     let points = std::mem::take(&mut shell.points);
     for (after, point) in points.iter().enumerate() {
         for fates in Fate::assignments(&point.calls) {
-            for mode in [Mode::SameBoot, Mode::OtherBoot, Mode::HourLater, Mode::Halted] {
+            for mode in Mode::ALL {
                 for trouble in Trouble::all(sample) {
                     let crash = Crash { after, fates: fates.clone(), mode, trouble };
                     for policy in [true, false] {
                         if crash.is_possible(policy)
-                            && (mode != Mode::Halted || point.machine.is_open())
+                            && (!mode.lives() || point.machine.is_open())
+                            && (mode != Mode::GoesOn || Shell::can_go_on(&point.machine))
                         {
                             walk(sample, rules, &crash, point, policy, &mut found);
                         }

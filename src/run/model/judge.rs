@@ -16,6 +16,11 @@ pub fn needless(machine: &Machine, world: &World, trouble: Trouble) -> Vec<Strin
     if machine.leftovers() > 0 && !trouble.excuses() && !world.unforeseen {
         all.push("the run ended with a leftover that nothing excuses".to_owned());
     }
+    let unseen = world.objects.get(&Key::Restore).is_some_and(|restore| !restore.picked_up);
+    let troubled = matches!(trouble, Trouble::VeleroDead(_) | Trouble::SlowAndDead);
+    if unseen && troubled && !world.unforeseen {
+        all.push("a Restore that nobody has picked up was left".to_owned());
+    }
     let lease = machine.effects.get(&0).map(|lease| &lease.state);
     let is_left = matches!(lease, Some(EffectState::Left { .. }));
     if is_left && !matches!(trouble, Trouble::Cut(LONG, _)) {

@@ -41,7 +41,7 @@ impl<'a> Recovery<'a> {
         let prompt = |fate: &Fate| matches!(fate, Fate::Never | Fate::BeforeLook | Fate::AfterEnd);
         let calm = number == 1 && crash.trouble == Trouble::None && crash.fates.iter().all(prompt);
         crash.happen(&mut world, &point.calls, &mut held);
-        let same_boot = matches!(crash.mode, Mode::SameBoot | Mode::Halted);
+        let same_boot = crash.mode == Mode::SameBoot || crash.mode.lives();
         // The boot of the last event goes on, or one begins now.
         let zero = match (same_boot, point.machine.last_boot.strip_prefix("boot-")) {
             (true, Some(zero)) => zero.parse().unwrap_or(0),
@@ -49,7 +49,10 @@ impl<'a> Recovery<'a> {
         };
         let mut shell = Shell::new(self.sample, world, point.machine.clone(), Boot::at(zero));
         (shell.rules, shell.record, shell.calm) = (self.rules, number == 1, calm);
-        if crash.mode == Mode::Halted {
+        if crash.mode == Mode::GoesOn {
+            shell.go_on();
+        }
+        if crash.mode.lives() {
             shell.end(Reason::Halt);
             return After { shell, held };
         }

@@ -1,6 +1,8 @@
 //! The model's shell: does what [`Closing`] says, against the model's world, and keeps a snapshot
 //! at every event, because a crash may come after each of them.
 
+use std::time::Duration;
+
 use super::{
     super::{
         closing::{Closing, Rules, Todo},
@@ -8,7 +10,7 @@ use super::{
             EffectNo, Entry, Event, Evidence, Intent, Precondition, Reason, Settled, Verb, Verdict,
         },
         look::{Ask, Facts, Heard, Request, RestoreFacts},
-        machine::Machine,
+        machine::{EffectState, Machine},
     },
     sample::{INSTANCE, Move, PATIENCE, Plan, RUN, SEND, SETTLE, Sample, patience},
     world::{Answer, Call, Key, Maker, What, World},
@@ -142,12 +144,36 @@ impl<'a> Shell<'a> {
                 Move::Release(effects) => {
                     let closing =
                         Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
-                    self.close(closing.with_rules(self.rules).only(effects));
+                    self.close(closing.with_rules(self.rules).only(effects).never_leave());
                 }
             }
             self.world.advance(self.world.now + 20);
         }
         self.end(Reason::Completed);
+    }
+
+    /// Whether something is in doubt, or a node can be given back, while the run is open.
+    pub fn can_go_on(machine: &Machine) -> bool {
+        machine.effects.values().any(|effect| match effect.state {
+            EffectState::Intended => true,
+            EffectState::Applied { .. } => effect.is_cordon(),
+            _ => false,
+        })
+    }
+
+    /// What a live run does before it closes: it settles lost answers and gives nodes back.
+    pub fn go_on(&mut self) {
+        let cordons: Vec<EffectNo> =
+            self.machine.effects.values().filter(|e| e.is_cordon()).map(|e| e.intent.n).collect();
+        let open = self.machine.effects.values().find(|e| e.state == EffectState::Intended);
+        if let Some(n) = open.map(|effect| effect.intent.n) {
+            self.append(Event::EffectDoubted { n, error: "the answer was lost".to_owned() });
+            let patience = Duration::from_millis(SEND + 2 * SETTLE);
+            let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience);
+            self.close(closing.with_rules(self.rules).only([n]).settle_only());
+        }
+        let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+        self.close(closing.with_rules(self.rules).only(cordons).never_leave());
     }
 
     /// Closes, for this reason if the run is still open, and ends.
@@ -205,7 +231,7 @@ impl<'a> Shell<'a> {
             },
             prior: None,
             mark: self.mark(n),
-            send_by: self.mono().plus(std::time::Duration::from_millis(SEND)),
+            send_by: self.mono().plus(Duration::from_millis(SEND)),
             undo: plan.undo.clone(),
         })));
         self.world.advance(self.world.now + self.world.way);
@@ -286,7 +312,10 @@ impl<'a> Shell<'a> {
             }
             Ask::Look(_) => return self.look(key),
             Ask::Bump(_, pin) => (What::Bump, pin),
-            Ask::Send(_, Request::Delete(pin)) => (What::Delete, pin),
+            Ask::Send(_, Request::Delete(pin)) => {
+                self.comes_in_order(n, pin.resource_version.is_some());
+                (What::Delete, pin)
+            }
             Ask::Send(_, Request::Uncordon(pin)) => (What::Uncordon, pin),
             Ask::Send(_, Request::Strip(pin)) => (What::Strip, pin),
         };
@@ -307,6 +336,20 @@ impl<'a> Shell<'a> {
             Some(Answer::Gone) => Heard::Gone,
             Some(Answer::Moved) => Heard::Moved,
             Some(Answer::Denied) => Heard::Refused("denied".to_owned()),
+        }
+    }
+
+    /// The Lease goes last, and a Restore that Velero has seen goes after its sandbox.
+    fn comes_in_order(&mut self, n: EffectNo, pinned: bool) {
+        let key = self.key(n);
+        let picked_up = self.world.objects.get(&key).is_some_and(|object| object.picked_up);
+        let first = self.machine.effects.values().find(|other| match key {
+            Key::Lease => other.intent.n != n && !other.is_final(),
+            Key::Restore => picked_up && !pinned && other.is_sandbox() && !other.is_final(),
+            _ => false,
+        });
+        if let Some(first) = first.map(|effect| effect.intent.target.to_string()) {
+            self.broken(format!("{} was deleted before {first}", key.target()));
         }
     }
 
