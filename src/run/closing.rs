@@ -773,7 +773,9 @@ fn uncordon(effect: &Effect, uid: &str, facts: &Facts, rules: Rules) -> Planned 
         return Planned::Settle(UndoOutcome::Gone);
     }
     let marked = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-    match (marked, facts.unschedulable, facts.cordon_is_ours) {
+    // Some nodes bear no managedFields: then the mark alone decides, because the other mistake would
+    // leave every such node cordoned.
+    match (marked, facts.unschedulable, facts.cordon_is_ours || facts.unmanaged) {
         (true, true, true) => Planned::Send(Request::Uncordon(facts.pin_both())),
         (true, _, _) => Planned::Send(Request::Strip(facts.pin_both())),
         (false, true, _) => Planned::Settle(UndoOutcome::NotOurs(

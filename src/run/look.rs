@@ -112,6 +112,8 @@ pub struct Facts {
     pub unschedulable: bool,
     /// A node: managedFields name our field manager for `spec.unschedulable`.
     pub cordon_is_ours: bool,
+    /// It has no managedFields at all, so they say nothing about who cordoned it.
+    pub unmanaged: bool,
     /// It bears a fence annotation of ours that was not cleared.
     pub fence: bool,
     /// A Velero Restore.
@@ -151,6 +153,10 @@ impl Facts {
             terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
             unschedulable: object.pointer("/spec/unschedulable").and_then(Value::as_bool) == Some(true),
             cordon_is_ours: manages_cordon(object),
+            unmanaged: object
+                .pointer("/metadata/managedFields")
+                .and_then(Value::as_array)
+                .is_none_or(Vec::is_empty),
             fence: annotations.contains_key(FENCE),
             restore: is_restore.then(|| {
                 let phase = text("/status/phase");

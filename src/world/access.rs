@@ -5,6 +5,8 @@
 
 use serde_json::{Value, json};
 
+use crate::mark::{EPOCHS, LEASE};
+
 use super::{
     WorldError,
     kube::{Cluster, Write},
@@ -23,6 +25,8 @@ pub struct Need {
     pub subresource: &'static str,
     /// Where it is needed.
     pub scope: Scope,
+    /// The one object that it is needed for; empty for any.
+    pub name: &'static str,
 }
 
 /// Where a permission is needed.
@@ -40,31 +44,36 @@ impl Need {
     /// Cluster-wide.
     #[must_use]
     pub const fn cluster(verb: &'static str, group: &'static str, resource: &'static str) -> Self {
-        Self { verb, group, resource, subresource: "", scope: Scope::Cluster }
+        Self { verb, group, resource, subresource: "", scope: Scope::Cluster, name: "" }
     }
 
     /// In Velero's namespace.
     #[must_use]
     pub const fn velero(verb: &'static str, resource: &'static str) -> Self {
-        Self { verb, group: "velero.io", resource, subresource: "", scope: Scope::Velero }
+        Self { verb, group: "velero.io", resource, subresource: "", scope: Scope::Velero, name: "" }
     }
 
-    /// In our namespace.
+    /// In our namespace, for one object (none for a create, which has no name yet).
     #[must_use]
-    pub const fn ours(verb: &'static str, group: &'static str, resource: &'static str) -> Self {
-        Self { verb, group, resource, subresource: "", scope: Scope::Firedrill }
+    pub const fn ours(
+        verb: &'static str,
+        group: &'static str,
+        resource: &'static str,
+        name: &'static str,
+    ) -> Self {
+        Self { verb, group, resource, subresource: "", scope: Scope::Firedrill, name }
     }
 }
 
 /// What every run with effects needs: its Lease and the epoch.
 pub const RUN: &[Need] = &[
-    Need::ours("get", "coordination.k8s.io", "leases"),
-    Need::ours("create", "coordination.k8s.io", "leases"),
-    Need::ours("update", "coordination.k8s.io", "leases"),
-    Need::ours("delete", "coordination.k8s.io", "leases"),
-    Need::ours("get", "", "configmaps"),
-    Need::ours("create", "", "configmaps"),
-    Need::ours("update", "", "configmaps"),
+    Need::ours("get", "coordination.k8s.io", "leases", LEASE),
+    Need::ours("create", "coordination.k8s.io", "leases", ""),
+    Need::ours("update", "coordination.k8s.io", "leases", LEASE),
+    Need::ours("delete", "coordination.k8s.io", "leases", LEASE),
+    Need::ours("get", "", "configmaps", EPOCHS),
+    Need::ours("create", "", "configmaps", ""),
+    Need::ours("update", "", "configmaps", EPOCHS),
 ];
 
 /// Asks which of `needs` are missing; one sentence for each.
@@ -87,6 +96,9 @@ async fn review(cluster: &Cluster, need: Need) -> Result<Option<String>, WorldEr
     if let Some(namespace) = namespace {
         attributes["namespace"] = json!(namespace);
     }
+    if !need.name.is_empty() {
+        attributes["name"] = json!(need.name);
+    }
     if !need.subresource.is_empty() {
         attributes["subresource"] = json!(need.subresource);
     }
@@ -104,7 +116,7 @@ async fn review(cluster: &Cluster, need: Need) -> Result<Option<String>, WorldEr
     let dot = if need.group.is_empty() { "" } else { "." };
     let place = namespace.map_or(String::new(), |ns| format!(" in namespace {ns}"));
     Ok(Some(format!(
-        "cluster {}: our account may not {} {}{slash}{}{dot}{}{place}; apply config/rbac",
-        cluster.name, need.verb, need.resource, need.subresource, need.group
+        "cluster {}: our account may not {} {}{dot}{}{slash}{}{place}; apply config/rbac",
+        cluster.name, need.verb, need.resource, need.group, need.subresource
     )))
 }

@@ -5,8 +5,11 @@
 //! (<https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/>). The server appends
 //! while we read, so the last line may be half written: it is left for the next reading.
 
+mod counts;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
     ops::RangeInclusive,
@@ -18,6 +21,8 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use self::counts::{Counts, Line};
 
 /// The user name of firedrill's service account.
 pub const FIREDRILL: &str = "system:serviceaccount:firedrill:firedrill";
@@ -265,9 +270,8 @@ impl AuditLog {
     pub fn refresh(&mut self) -> anyhow::Result<usize> {
         let added =
             self.read_new().with_context(|| format!("audit log {}", self.path.display()))?;
-        let whole = added.rfind('\n').map_or(0, |end| end + 1);
         let before = self.entries.len();
-        for line in added[..whole].lines().filter(|line| !line.trim().is_empty()) {
+        for line in added.lines().filter(|line| !line.trim().is_empty()) {
             let entry: Entry = serde_json::from_str(line)
                 .with_context(|| format!("audit log {}: {line}", self.path.display()))?;
             let watch = entry.verb == "watch";
@@ -279,10 +283,11 @@ impl AuditLog {
                 self.entries.push(entry);
             }
         }
-        self.offset += whole as u64;
+        self.offset += added.len() as u64;
         Ok(self.entries.len() - before)
     }
 
+    /// The whole lines that were added.
     fn read_new(&self) -> anyhow::Result<String> {
         let mut file = File::open(&self.path)?;
         let length = file.metadata()?.len();
@@ -292,7 +297,7 @@ impl AuditLog {
         file.seek(SeekFrom::Start(self.offset))?;
         let mut bytes = Vec::new();
         file.take(length - self.offset).read_to_end(&mut bytes)?;
-        // The cut may fall inside a character: only whole lines are looked at.
+        // The server writes while we read: the last line may be half there.
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         bytes.truncate(whole);
         String::from_utf8(bytes).map_err(|e| io::Error::other(e).into())
@@ -334,140 +339,5 @@ impl AuditLog {
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
         }
-    }
-}
-
-/// Requests counted by user agent, verb, resource and status code; as a table by Display.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts(pub BTreeMap<Line, u64>);
-
-/// A line of [`Counts`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line {
-    /// First word of the user agent, `firedrill/0.1.0`.
-    pub user_agent: String,
-    /// Verb.
-    pub verb: String,
-    /// Resource and subresource.
-    pub resource: String,
-    /// Status code.
-    pub code: u16,
-}
-
-impl Counts {
-    /// Counts entries.
-    #[must_use]
-    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut counts = BTreeMap::new();
-        for entry in entries {
-            let line = Line {
-                user_agent: entry.user_agent.split(' ').next().unwrap_or_default().to_owned(),
-                verb: entry.verb.clone(),
-                resource: entry.resource(),
-                code: entry.code(),
-            };
-            *counts.entry(line).or_default() += 1;
-        }
-        Self(counts)
-    }
-
-    /// All requests.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(["USER AGENT", "VERB", "RESOURCE", "CODE", "REQUESTS"]);
-        for (line, count) in &self.0 {
-            table.add_row([
-                line.user_agent.clone(),
-                line.verb.clone(),
-                line.resource.clone(),
-                line.code.to_string(),
-                count.to_string(),
-            ]);
-        }
-        write!(f, "{table}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    const GET: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a","stage":"ResponseComplete","requestURI":"/api/v1/nodes/n1","verb":"get","user":{"username":"admin","groups":["system:masters"]},"sourceIPs":["127.0.0.1"],"userAgent":"kubectl/v1.32 (linux)","objectRef":{"resource":"nodes","name":"n1","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-01-02T03:04:05.000006Z","stageTimestamp":"2026-01-02T03:04:05.000007Z"}"#;
-
-    fn evict() -> String {
-        GET.replace("/nodes/n1", "/namespaces/shop/pods/p/eviction?dryRun=All")
-            .replace(r#""verb":"get""#, r#""verb":"create""#)
-            .replace(
-                r#""resource":"nodes","name":"n1""#,
-                r#""resource":"pods","subresource":"eviction","namespace":"shop","name":"p""#,
-            )
-            .replace("admin", FIREDRILL)
-            .replace(r#""code":200"#, r#""code":429"#)
-    }
-
-    #[test]
-    fn a_half_written_line_waits() {
-        let mut file = tempfile::NamedTempFile::new().expect("file");
-        let evict = evict();
-        let (half, rest) = evict.split_at(90);
-        write!(file, "{GET}\n{half}").expect("write");
-        let mut log = AuditLog::from_start(file.path()).expect("log");
-        assert_eq!(log.entries().len(), 1);
-        assert_eq!(log.refresh().expect("refresh"), 0);
-        writeln!(file, "{rest}").expect("write");
-        assert_eq!(log.refresh().expect("refresh"), 1);
-        assert_eq!(log.entries()[1].resource(), "pods/eviction");
-        assert!(log.entries()[1].is_dry_run() && log.entries()[1].is_write());
-    }
-
-    #[test]
-    fn a_line_that_is_no_event_and_a_rotated_file_are_errors() {
-        let mut file = tempfile::NamedTempFile::new().expect("file");
-        writeln!(file, "{GET}").expect("write");
-        let mut log = AuditLog::from_start(file.path()).expect("log");
-        writeln!(file, "nonsense").expect("write");
-        assert!(log.refresh().is_err());
-        file.as_file().set_len(3).expect("truncate");
-        assert!(format!("{:#}", log.refresh().expect_err("rotated")).contains("shorter"));
-    }
-
-    #[test]
-    fn a_watch_counts_once_and_filters_narrow() {
-        let mut file = tempfile::NamedTempFile::new().expect("file");
-        let watch = GET.replace(r#""verb":"get""#, r#""verb":"watch""#);
-        let started = watch.replace("ResponseComplete", "ResponseStarted");
-        writeln!(file, "{started}\n{watch}\n{}\n{GET}", evict()).expect("write");
-        let log = AuditLog::from_start(file.path()).expect("log");
-        assert_eq!(log.entries().len(), 3);
-        let ours = Filter::firedrill();
-        assert_eq!(log.select(&ours).len(), 1);
-        assert_eq!(log.select(&ours.clone().resource("pods/eviction").code(400..=499)).len(), 1);
-        assert_eq!(log.select(&ours.clone().resource("pods")).len(), 0);
-        assert_eq!(log.select(&ours.verbs(["delete"])).len(), 0);
-        let counts = Counts::of(log.entries());
-        assert_eq!(counts.total(), 3);
-        let text = counts.to_string();
-        assert!(text.contains("pods/eviction") && text.contains("429"), "{text}");
-    }
-
-    #[test]
-    fn an_impersonated_user_is_the_actor() {
-        let entry: Entry =
-            serde_json::from_str(&GET.replace(
-                r#""sourceIPs""#,
-                r#""impersonatedUser":{"username":"someone"},"sourceIPs""#,
-            ))
-            .expect("entry");
-        assert_eq!(entry.actor(), "someone");
     }
 }

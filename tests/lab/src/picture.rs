@@ -26,6 +26,8 @@
 mod body;
 mod budgets;
 mod judge;
+#[cfg(test)]
+mod live;
 mod node;
 mod snapshot;
 #[cfg(test)]

@@ -213,11 +213,17 @@ async fn evict(
             precondition: Precondition::uid(&uid),
             prior: None,
             undo: Undo::None("an evicted pod is replaced by its controller".to_owned()),
-            make: Box::new(move |_mark: &Mark| {
+            make: Box::new(move |mark: &Mark| {
                 let body = json!({
                     "apiVersion": "policy/v1",
                     "kind": "Eviction",
-                    "metadata": {"name": name, "namespace": namespace},
+                    // The mark lets the admission policy refuse it once a newer leader is there.
+                    "metadata": {
+                        "name": name,
+                        "namespace": namespace,
+                        "labels": mark.labels(),
+                        "annotations": mark.annotations(None),
+                    },
                     "deleteOptions": {"preconditions": {"uid": pinned}},
                 });
                 let target = Target {

@@ -22,9 +22,11 @@ pub fn judge(evidence: &Evidence<'_>) -> Picture {
         .collect();
     // The log is in this order but for requests that ended at the same instant.
     entries.sort_by_key(|entry| entry.stage_timestamp);
+    let cordons = Cordons::before(evidence.before, FIREDRILL);
     let mut judge = Judge {
         evidence: *evidence,
-        cordons: Cordons::before(evidence.before, FIREDRILL),
+        end: at_end(cordons.clone(), &entries),
+        cordons,
         created: BTreeMap::new(),
         picture: Picture::default(),
     };
@@ -35,8 +37,29 @@ pub fn judge(evidence: &Evidence<'_>) -> Picture {
     judge.picture
 }
 
+/// The cordons as they stand when everything has been heard.
+fn at_end(mut cordons: Cordons, entries: &[&Entry]) -> Cordons {
+    for entry in entries.iter().filter(|entry| succeeded(entry)) {
+        let key = key(entry);
+        let node = key.resource == "nodes" && sub(entry).is_empty();
+        if let Some(change) = change(entry).filter(|_| node) {
+            cordons.apply(&key.name, entry.actor(), FIREDRILL, &change);
+        }
+    }
+    cordons
+}
+
+fn succeeded(entry: &Entry) -> bool {
+    (200..300).contains(&entry.code()) && !entry.is_dry_run()
+}
+
+fn sub(entry: &Entry) -> &str {
+    entry.object_ref.as_ref().map_or("", |object| object.subresource.as_str())
+}
+
 struct Judge<'a> {
     evidence: Evidence<'a>,
+    end: Cordons,
     cordons: Cordons,
     /// What our account created, with the UIDs that the answers named.
     created: BTreeMap<Key, Vec<String>>,
@@ -65,15 +88,14 @@ fn is_marked(object: &Value) -> bool {
 impl Judge<'_> {
     fn hear(&mut self, entry: &Entry) {
         let key = key(entry);
-        let succeeded = (200..300).contains(&entry.code()) && !entry.is_dry_run();
         let ours = entry.actor() == FIREDRILL;
         if !ours {
-            if succeeded {
+            if succeeded(entry) {
                 self.hear_other(entry, &key);
             }
             return;
         }
-        let sub = entry.object_ref.as_ref().map_or("", |o| o.subresource.as_str());
+        let sub = sub(entry);
         let fate = if entry.code() == 0 {
             Fate::Left("the server never answered, so nothing is known of it".to_owned())
         } else if !(200..300).contains(&entry.code()) {
@@ -94,7 +116,7 @@ impl Judge<'_> {
 
     /// Somebody else's write: cordons matter, and what Velero does because we asked it to.
     fn hear_other(&mut self, entry: &Entry, key: &Key) {
-        let sub = entry.object_ref.as_ref().map_or("", |o| o.subresource.as_str());
+        let sub = sub(entry);
         if key.resource == "nodes" && sub.is_empty() {
             if let Some(change) = change(entry) {
                 // What others do to each other's cordons, or to ours, is their business.
@@ -218,7 +240,7 @@ impl Judge<'_> {
     fn node(&mut self, entry: &Entry, key: &Key) -> Fate {
         let Some(change) = change(entry) else {
             self.unguarded(entry, key, "the log does not show its body");
-            return node::fate(&key.name, self.evidence.before, self.evidence.after);
+            return self.node_fate(key);
         };
         if !change.others.is_empty() {
             let what = change.others.join(", ");
@@ -227,13 +249,18 @@ impl Judge<'_> {
         if let Some(what) = self.cordons.apply(&key.name, FIREDRILL, FIREDRILL, &change) {
             self.touched(what);
         }
-        let fate = node::fate(&key.name, self.evidence.before, self.evidence.after);
+        let fate = self.node_fate(key);
         // A fence that was not cleared again is left, like any key of ours.
         if change.is_fence() && fate == Fate::Undone {
             Fate::Exempt("fence patch".to_owned())
         } else {
             fate
         }
+    }
+
+    fn node_fate(&self, key: &Key) -> Fate {
+        let Evidence { before, after, .. } = self.evidence;
+        node::fate(&key.name, (before, after), &self.end, FIREDRILL)
     }
 
     fn create(&mut self, entry: &Entry, key: &Key) -> Fate {
@@ -364,8 +391,7 @@ impl Judge<'_> {
                 let keys: Vec<&str> = now.ours.keys().map(String::as_str).collect();
                 self.picture.leftovers.push(format!("nodes {name} bears {}", keys.join(", ")));
             }
-            let ours =
-                now.unschedulable && now.cordon_manager.as_deref() == Some(super::FIELD_MANAGER);
+            let ours = node::is_ours(name, now, &self.end, FIREDRILL);
             if ours && then.is_none_or(|then| !then.unschedulable) {
                 self.picture.leftovers.push(format!("nodes {name} is cordoned by us"));
             }

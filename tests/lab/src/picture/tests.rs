@@ -386,3 +386,16 @@ fn a_write_without_an_answer_is_not_clean() {
     scene.log.by(FIREDRILL, "create", RESTORE, 0, Value::Null, Value::Null);
     scene.says("the server never answered");
 }
+
+#[test]
+fn a_node_without_managed_fields_is_judged_by_the_log() {
+    let mut scene = Scene::quiet();
+    scene.log.ours("patch", "nodes n1", cordon());
+    scene.after.nodes.get_mut("n1").expect("node").unschedulable = true;
+    scene.says("LEFT: it is still cordoned by us");
+    scene.says("leftover: nodes n1 is cordoned by us");
+    let spec = |on: bool| json!({"spec": {"unschedulable": on}});
+    scene.log.by("human", "patch", "nodes n1", 200, spec(false), Value::Null);
+    scene.log.by("human", "patch", "nodes n1", 200, spec(true), Value::Null);
+    scene.is_clean();
+}

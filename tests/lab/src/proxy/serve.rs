@@ -276,10 +276,9 @@ impl Forward {
             }
         };
         state.note(id, |seen| seen.upstream = Some(answer.status().as_u16()));
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            if let Some(client) = self.upgrade {
-                tunnel(client, hyper::upgrade::on(&mut answer), state);
-            }
+        let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if let Some(client) = self.upgrade.filter(|_| switched) {
+            tunnel(client, hyper::upgrade::on(&mut answer), state);
         }
         let (mut parts, body) = answer.into_parts();
         drop_hop_by_hop(&mut parts.headers);
