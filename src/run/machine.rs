@@ -141,6 +141,12 @@ impl Effect {
         matches!(self.intent.undo, Undo::By { action: UndoAction::Uncordon, .. })
     }
 
+    /// Whether it is a sandbox: Velero makes a namespace of its name if a Restore comes late.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        matches!(self.intent.undo, Undo::By { gate: Some(Gate::RestoresTerminal), .. })
+    }
+
     /// Whether its undo comes last on its cluster (the Lease).
     #[must_use]
     pub fn is_last(&self) -> bool {
@@ -392,6 +398,7 @@ impl Machine {
                     Phase::Closing { .. },
                 )
                 | (EffectState::Absent, Phase::Closing { .. } | Phase::Ended { .. })
+                | (EffectState::Over(_) | EffectState::Cleared, Phase::Ended { .. })
                 | (EffectState::Undoing { .. }, Phase::Ended { .. }) => Ok(()),
                 (state, _) => fail(format!("effect {n} is {state:?}")),
             },
