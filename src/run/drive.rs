@@ -144,7 +144,8 @@ async fn raise_epochs(running: &Running) -> Vec<String> {
         let raised =
             epoch::raise(cluster, &running.house.leader, &running.house.config.instance).await;
         if let Err(error) = raised {
-            refusals.push(format!("the epoch of cluster {} cannot be raised: {error}", cluster.name));
+            refusals
+                .push(format!("the epoch of cluster {} cannot be raised: {error}", cluster.name));
         }
     }
     refusals
@@ -204,11 +205,7 @@ async fn close(running: &Running, reason: Reason, why: Option<String>) -> Result
 }
 
 /// One step: its act, its end, and the early release of what it holds.
-async fn one_step(
-    running: &Arc<Running>,
-    step: &Step,
-    plans: &Plans,
-) -> Result<(), DriveError> {
+async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<(), DriveError> {
     running.say(format!("{} begins", step.name));
     let limit = step.timeout.map(|timeout| running.clock().mono().plus(timeout));
     let act = act(running, step, plans);
@@ -313,7 +310,12 @@ async fn take_leases(
                     // Found by a look-up: read it once more for its version.
                     None => match cluster.get(&lease::target()).await {
                         Ok(Some(object)) => object,
-                        _ => return Ok(Err((Reason::LeaseLost, format!("the lease of cluster {name} cannot be read")))),
+                        _ => {
+                            return Ok(Err((
+                                Reason::LeaseLost,
+                                format!("the lease of cluster {name} cannot be read"),
+                            )));
+                        }
                     },
                 };
                 let renew = lease::renew(

@@ -112,9 +112,10 @@ async fn sweep(house: &House, run: &str, patience: Duration) -> Result<Summary, 
 /// The record of a run that is in the journal, and a writer on those of its clusters that can be
 /// logged in to. The others are out of reach: their effects wait, and become leftovers.
 async fn open(house: &House, run: &str) -> Result<(Arc<Record>, Effects), DriveError> {
-    let entries = house.leader.reader().stream(run).await.map_err(|source| {
-        super::record::RecordError::Journal { event: "RunRecovered", source }
-    })?;
+    let entries =
+        house.leader.reader().stream(run).await.map_err(|source| {
+            super::record::RecordError::Journal { event: "RunRecovered", source }
+        })?;
     let record = Arc::new(Record::new(house.leader.clone(), house.clock.clone(), run, entries)?);
     let names = record.with(|machine| machine.clusters.clone());
     let (clusters, failed) = house.connect(&names).await;
@@ -123,9 +124,7 @@ async fn open(house: &House, run: &str) -> Result<(Arc<Record>, Effects), DriveE
     }
     for cluster in clusters.values() {
         // Before anything is looked at: from here on, late writes of the dead leader are denied.
-        if let Err(error) =
-            epoch::raise(cluster, &house.leader, &house.config.instance).await
-        {
+        if let Err(error) = epoch::raise(cluster, &house.leader, &house.config.instance).await {
             tracing::error!(run, cluster = cluster.name, %error, "the epoch cannot be raised");
         }
     }

@@ -67,7 +67,8 @@ pub async fn sweep(
     }
     // All at once: an unreachable cluster costs its time-out once, not in a row.
     let known = known_leftovers(house).await?;
-    let looks = clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
+    let looks =
+        clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
     let mut summaries = Vec::new();
     for (cluster, found) in futures::future::join_all(looks).await {
         let found = match found {
@@ -79,9 +80,12 @@ pub async fn sweep(
             }
         };
         for (run, objects) in by_run(found) {
-            let failed =
-                |source: DriveError| RecoverError::Run { run: run.clone(), source: Box::new(source) };
-            summaries.push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
+            let failed = |source: DriveError| RecoverError::Run {
+                run: run.clone(),
+                source: Box::new(source),
+            };
+            summaries
+                .push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
         }
     }
     Ok(summaries)
@@ -163,7 +167,8 @@ async fn find(cluster: &Cluster, instance: &str) -> Result<Vec<Found>, WorldErro
         for item in items {
             let mut item = item;
             item["kind"] = kind.into();
-            item["apiVersion"] = if group.is_empty() { "v1".into() } else { format!("{group}/v1").into() };
+            item["apiVersion"] =
+                if group.is_empty() { "v1".into() } else { format!("{group}/v1").into() };
             let facts = Facts::of(&item);
             let Some(mark) = facts.mark.clone() else { continue };
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);
