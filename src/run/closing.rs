@@ -38,6 +38,7 @@ const CONFIRM: Duration = Duration::from_millis(300);
 
 /// What the shell does next.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and an event is moved once")]
 pub enum Todo {
     /// Append this event (and apply it), then call again. If the journal does not take it, go on
     /// with an undo all the same: it is idempotent.
@@ -99,6 +100,7 @@ enum Planned {
     Settle(UndoOutcome),
 }
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, and an event is moved once")]
 enum Step {
     Append(Event),
     Ask(Ask),
