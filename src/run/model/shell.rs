@@ -361,6 +361,7 @@ impl<'a> Shell<'a> {
             mark: object.mark.map(|effect| self.mark(effect)),
             terminating: object.gone_at.is_some(),
             unschedulable: object.cordon.is_some(),
+            unmanaged: false,
             cordon_is_ours: object.cordon == Some(Maker::Us),
             unmanaged: false,
             fence: object.fence,
