@@ -363,7 +363,6 @@ impl<'a> Shell<'a> {
             unschedulable: object.cordon.is_some(),
             unmanaged: false,
             cordon_is_ours: object.cordon == Some(Maker::Us),
-            unmanaged: false,
             fence: object.fence,
             restore: (key == Key::Restore)
                 .then_some(RestoreFacts { picked_up: object.picked_up, terminal: object.terminal }),
