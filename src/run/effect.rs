@@ -110,6 +110,11 @@ impl Effects {
         Self { record, clusters, instance: instance.to_owned(), timings: timings.clone() }
     }
 
+    /// The clusters that it writes to.
+    pub fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.values()
+    }
+
     /// Performs an effect: intend, send once, settle.
     ///
     /// # Errors

@@ -138,7 +138,7 @@ impl<'a> Shell<'a> {
     pub fn forward(&mut self) {
         for one in self.sample.moves.clone() {
             match one {
-                Move::Event(event) => self.append(event),
+                Move::Event(event) => self.append(*event),
                 Move::Pass(time) => self.world.advance(self.world.now + time),
                 Move::Effect(plan) => self.effect(&plan),
                 Move::Release(effects) => {
