@@ -104,7 +104,7 @@ impl Lab {
             if options.velero {
                 velero::install(&site, client.clone(), &s3).await?;
                 velero::start(&site, &plane, &s3)?;
-                velero::wait_available(&client, LIMIT).await?;
+                velero::wait_available(&site, &client).await?;
                 site.progress.say("Velero ready");
             }
             anyhow::Ok(())
@@ -270,7 +270,7 @@ impl Lab {
     /// When it runs, or does not come up.
     pub async fn start_velero(&self) -> anyhow::Result<()> {
         velero::start(&self.site, &self.plane, &self.s3)?;
-        velero::wait_available(&self.client().await?, LIMIT).await
+        velero::wait_available(&self.site, &self.client().await?).await
     }
 
     /// Saves a snapshot of the lab's etcd and puts it into the bucket under `key`; the local copy

@@ -106,7 +106,12 @@ pub static PARTS: [Part; 6] = [
         "2 min",
     ),
     Part {
-        ldflags: &["-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3"],
+        ldflags: &[
+            "-X github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3",
+            // Velero has a flag for its own metrics, none for those of controller-runtime, which
+            // listen on port 8080 of every interface: not on loopback, and in one lab at a time.
+            "-X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+        ],
         extras: &[Extra::Output {
             file: "crds.yaml",
             tool: "velero",

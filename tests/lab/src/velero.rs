@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     apply::{Applier, documents},
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, LIMIT},
     processes::Recipe,
     s3::S3,
     site::Site,
@@ -73,13 +73,14 @@ pub fn start(site: &Site, plane: &ControlPlane, s3: &S3) -> anyhow::Result<()> {
 /// Waits until the storage location is Available.
 ///
 /// # Errors
-/// When that takes longer than `limit`.
-pub async fn wait_available(client: &Client, limit: Duration) -> anyhow::Result<()> {
+/// When the server ends, or takes longer than [`LIMIT`].
+pub async fn wait_available(site: &Site, client: &Client) -> anyhow::Result<()> {
     let api = api(client, "BackupStorageLocation");
-    until("Velero's storage location is Available", limit, || async {
-        Ok(phase(&api.get("default").await?) == Some("Available".into()))
-    })
-    .await
+    let available = || async {
+        let location = api.get("default").await;
+        location.is_ok_and(|location| phase(&location).as_deref() == Some("Available"))
+    };
+    site.processes.wait_ready("velero", LIMIT, available).await
 }
 
 /// Objects of `kind` in Velero's namespace.
