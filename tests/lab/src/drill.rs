@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 
 use crate::{
     Lab, Options,
+    account::repository,
     firedrill::{self, ConfigOptions},
-    rbac::repository,
     shop::{Shop, ShopOptions},
 };
 

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{Lab, parts::require_c_compiler, pki::quoted, rbac, s3::BUCKET, s3::REGION};
+use crate::{Lab, account, parts::require_c_compiler, pki::quoted, s3::BUCKET, s3::REGION};
 
 /// What of the configuration a test may set; the rest points at the lab.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ pub async fn write_config(lab: &Lab, options: &ConfigOptions) -> anyhow::Result<
     let folder = lab.dir().join(options.folder.as_deref().unwrap_or("firedrill"));
     fs::create_dir_all(&folder)?;
     let token = folder.join("token");
-    fs::write(&token, rbac::token(lab.client().await?).await?)?;
+    fs::write(&token, account::token(lab.client().await?).await?)?;
     fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
     let path = folder.join("firedrill.yaml");
     fs::write(&path, config(lab, options, &folder, &token))?;
@@ -52,7 +52,7 @@ fn config(lab: &Lab, options: &ConfigOptions, folder: &Path, token: &Path) -> St
     let plane = lab.control_plane();
     let server = options.server.as_ref().unwrap_or(&plane.server);
     let ca = options.ca_file.clone().unwrap_or_else(|| lab.ca_file());
-    let drills = options.drills.clone().unwrap_or_else(|| rbac::repository().join("drills"));
+    let drills = options.drills.clone().unwrap_or_else(|| account::repository().join("drills"));
     let endpoint = options.s3_endpoint.as_ref().unwrap_or(&lab.s3().endpoint);
     let targets = match &options.shop_url {
         Some(url) => format!("targets:\n  shop: {{url: \"{url}\"}}\n"),
@@ -120,7 +120,7 @@ pub fn build() -> anyhow::Result<PathBuf> {
     let mut command = Command::new(cargo);
     command
         .args(["build", "--quiet", "--bin", "firedrill", "--manifest-path"])
-        .arg(rbac::repository().join("Cargo.toml"))
+        .arg(account::repository().join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", target);
     match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") => {}

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
+    account,
     apply::{Applier, documents},
     background,
     control_plane::{ControlPlane, LIMIT},
@@ -27,7 +28,6 @@ use crate::{
     ports::Ports,
     processes::{self, PortTaken, Processes},
     progress::Progress,
-    rbac,
     s3::S3,
     site::Site,
     velero,
@@ -117,8 +117,8 @@ impl Lab {
             }
             anyhow::Ok(())
         };
-        let with_rbac = rbac::apply(&site, client.clone());
-        tokio::try_join!(with_velero, with_nodes, with_rbac)?;
+        let with_account = account::apply(&site, client.clone());
+        tokio::try_join!(with_velero, with_nodes, with_account)?;
         Ok(Self { site, plane, s3, names: AtomicU32::new(0), stopped: AtomicBool::new(false) })
     }
 

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+pub mod account;
 pub mod apply;
 pub mod background;
 pub mod control_plane;
@@ -29,7 +30,6 @@ pub mod pki;
 pub mod ports;
 pub mod processes;
 pub mod progress;
-pub mod rbac;
 pub mod s3;
 pub mod shop;
 pub mod site;
