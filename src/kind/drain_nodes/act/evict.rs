@@ -279,7 +279,9 @@ async fn ended(
         None => StepEnd::passed(),
     };
     let Some(recovery) = &view.recovery else { return end };
-    if let Some(lag) = view.lag {
+    // Of all writes whose echo was seen, the slowest: a bound that one lucky event set would be
+    // too narrow.
+    if let Some(lag) = view.lag.max(recovery.echo().map(millis)) {
         run.observe(step, What::WatchLag { millis: lag }, now).await;
     }
     if end.failed.is_none()
