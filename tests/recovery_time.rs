@@ -82,17 +82,22 @@ async fn an_independent_observer_agrees_with_the_reported_recovery_times() -> an
     };
     let quick = open(2).await?;
     let firedrill = Firedrill::new(lab, "observed", ConfigOptions::default()).await?;
-    rows.push(node_lost(lab, &firedrill).await?);
-    rows.push(restored(lab, &firedrill, &quick, 2).await?);
-    let (slow, slower) = tokio::try_join!(open(10), open(30))?;
-    rows.push(restored(lab, &firedrill, &slow, 10).await?);
-    rows.push(restored(lab, &firedrill, &slower, 30).await?);
+    let result = async {
+        rows.push(node_lost(lab, &firedrill).await.context("node-lost")?);
+        rows.push(restored(lab, &firedrill, &quick, 2).await.context("2 s")?);
+        let (slow, slower) = tokio::try_join!(open(10), open(30))?;
+        rows.push(restored(lab, &firedrill, &slow, 10).await.context("10 s")?);
+        rows.push(restored(lab, &firedrill, &slower, 30).await.context("30 s")?);
+        anyhow::Ok(())
+    }
+    .await;
     firedrill.verify().await?;
 
     println!("pods ready   firedrill    [bound]         observer    [bound]         off");
     for row in &rows {
         println!("{}", row.line());
     }
+    result?;
     ensure!(rows.iter().all(Row::agrees), "the two disagree by more than their bounds");
     Ok(())
 }

@@ -57,7 +57,9 @@ impl Case {
         ensure!(report["exitCode"] == code, "exit code {code}, reported {}", report["exitCode"]);
         ensure!(!why.contains('\n'), "more than a sentence: {why}");
         // The report for people is wrapped: the words are the same, the spaces are not.
-        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A sentence begins with a capital letter there.
+        let flat =
+            |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         let stdout = flat(&ran.stdout);
         for word in words {
             ensure!(why.contains(word), "{}: {word:?} is not in: {why}", self.name);
@@ -75,7 +77,9 @@ impl Case {
 
     /// The journal is sound and nothing is left in the world.
     pub async fn clean(mut self, report: Value) -> anyhow::Result<Ended> {
-        self.firedrill.verify().await?;
+        if self.firedrill.journal().exists() {
+            self.firedrill.verify().await?;
+        }
         let budgets = self.budgets.stop().await?;
         let after = Snapshot::take(&self.admin).await?;
         self.log.refresh()?;

@@ -6,7 +6,7 @@ pub mod case;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Output, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -112,13 +112,15 @@ impl Firedrill {
     /// Checks the journal.
     pub async fn verify(&self) -> anyhow::Result<()> {
         let output = self.call(&["journal", "verify"]).await?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        ensure!(output.status.success(), "journal verify: {out}{err}");
         Ok(())
     }
 
-    /// The folder of configuration and journal.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The journal's file; there is none before the first run.
+    pub fn journal(&self) -> PathBuf {
+        self.folder.join("journal.db")
     }
 }
 

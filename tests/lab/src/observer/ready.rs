@@ -24,6 +24,9 @@ pub struct Restore {
     sandboxes: BTreeSet<String>,
     /// By kind, namespace and name: whether it is as it should be.
     things: BTreeMap<(String, String, String), bool>,
+    /// How many of them were in the sandboxes, since when. Velero brings pods back without an
+    /// owner; their controllers adopt them later.
+    counts: Vec<(Instant, usize)>,
     holding: Stretches,
 }
 
@@ -73,6 +76,7 @@ impl Restore {
             }
             _ => return,
         }
+        self.counts.push((at, self.of_sandboxes().count()));
         self.holding.set(self.ready(), at);
     }
 
@@ -106,7 +110,7 @@ impl Restore {
             bound: lag,
             terminal: terminal - created,
             created: self.creation_timestamp.context("a Restore without creationTimestamp")?,
-            things: self.of_sandboxes().count(),
+            things: self.counts.iter().rfind(|(at, _)| *at <= recovered).map_or(0, |(_, n)| *n),
         })
     }
 }
