@@ -25,6 +25,7 @@ pub mod guard;
 pub mod kwok;
 mod lab;
 pub mod nodes;
+pub mod observer;
 pub mod outside;
 pub mod parts;
 pub mod picture;
