@@ -23,21 +23,15 @@ pub async fn run(
     instance: Option<&str>,
     output: Format,
 ) -> Result<u8, Exit> {
-    let config = place::config(config, output)?;
+    let config = place::config(config)?;
     let (house, _signals) = lead(config).await?;
     let internal = |error: recover::RecoverError| Exit::internal(format!("error: {error}"));
     let run = match run {
-        Some(text) => Some(
-            house
-                .leader
-                .reader()
-                .find_run(text)
-                .await
-                .map_err(|error| Exit::invalid(format!("error: {error}")))?,
-        ),
+        Some(text) => Some(house.leader.reader().find_run(text).await?),
         None => None,
     };
-    let recovered = recover::recover(&house, run.as_deref(), None).await.map_err(internal)?;
+    let recovered =
+        recover::recover(&house, run.as_deref(), sweep::PATIENCE).await.map_err(internal)?;
     let mut summaries = recovered.ended;
     summaries.extend(recovered.swept);
     if run.is_none() {

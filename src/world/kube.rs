@@ -59,7 +59,11 @@ impl Cluster {
     ///
     /// # Errors
     /// If the kubeconfig, token or CA file cannot be used.
-    pub async fn connect(name: &str, settings: &Settings, timings: &Timings) -> Result<Self, WorldError> {
+    pub async fn connect(
+        name: &str,
+        settings: &Settings,
+        timings: &Timings,
+    ) -> Result<Self, WorldError> {
         let login = |why: String| WorldError::Login { cluster: name.to_owned(), why };
         let (mut config, credential) = match &settings.login {
             Login::Kubeconfig { path, context } => {
