@@ -49,8 +49,9 @@ fn main() -> ExitCode {
 
 /// Logs go to stderr; results alone go to stdout.
 fn log_to_stderr(format: Format) {
-    let filter =
-        EnvFilter::try_from_env("FIREDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    // What a client of a library complains of is said by whoever used it, with the cluster's name.
+    let filter = EnvFilter::try_from_env("FIREDRILL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("error,kube_client=off"));
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => {

@@ -75,7 +75,10 @@ pub async fn tidy(house: &House) -> Result<Recovered, Exit> {
     let mut recovered = recover::recover(house, None, SWEEP_PATIENCE).await.map_err(failed)?;
     let instance = house.config.instance.clone();
     let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE).await;
-    recovered.ended.extend(swept.map_err(failed)?);
+    let swept = swept.map_err(failed)?;
+    recovered.ended.extend(swept.summaries);
+    // The drill's own cluster is asked again by the plan, and refuses the run there.
+    recovered.unseen = swept.unseen;
     for summary in &recovered.ended {
         eprintln!(
             "run {} of {} was found open and is ended; leftovers: {}",
@@ -101,6 +104,9 @@ pub async fn run(
     let drill = place::find_drill(&config, wanted, name)?;
     let (house, _signals) = lead(config).await?;
     let recovered = tidy(&house).await?;
+    for (_, error) in recovered.unseen.iter().filter(|(name, _)| *name != drill.cluster) {
+        eprintln!("note: marks were not looked for: {error}");
+    }
     let stuck: Vec<String> = recovered
         .ended
         .iter()

@@ -23,7 +23,7 @@ use super::{
 pub const MAX_PROBLEMS: usize = 200;
 
 /// The help of a problem that has none of its own.
-const REFERENCE: &str = "docs/reference.md lists every key with its values and its default";
+const REFERENCE: &str = "the samples in drills/ and config/ show each key with its values";
 
 /// A value, where it stands, and its key path.
 #[derive(Clone, Debug, PartialEq)]

@@ -193,7 +193,9 @@ async fn forward(
                 let step = &running.drill.steps[index];
                 let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
                 running.record.append(started).await?;
-                one_step(running, step, plans).await?;
+                let span =
+                    tracing::error_span!("step", run = running.record.run(), step = step.name);
+                one_step(running, step, plans).instrument(span).await?;
             }
             Next::Skip(index) => {
                 let step = running.drill.steps[index].name.clone();
