@@ -232,7 +232,7 @@ async fn on_a_lab() -> anyhow::Result<()> {
 }
 
 async fn certificates(ground: &mut Ground) -> anyhow::Result<()> {
-    let plane = &ground.lab.control_plane().server;
+    let plane = ground.lab.control_plane().server.clone();
     let other = lab::pki::Pki::new(&ground.lab.dir().join("other-pki"))?;
     let expired = ground.lab.site().pki.expired_server("expired")?;
     let unknown = other.server("unknown")?;
@@ -241,7 +241,7 @@ async fn certificates(ground: &mut Ground) -> anyhow::Result<()> {
         ("a certificate of an unknown CA", unknown, "is not signed by the configured CA"),
     ] {
         let options =
-            proxy::Options::tls(plane, ground.lab.ca_file(), identity.cert, identity.key);
+            proxy::Options::tls(&plane, ground.lab.ca_file(), identity.cert, identity.key);
         let proxy = Proxy::start(options).await?;
         let options = ConfigOptions {
             folder: Some(ground.lab.unique("tls")),
@@ -506,8 +506,10 @@ fn what_is_granted_is_what_is_needed() {
         };
         let needed: BTreeSet<_> =
             needs.iter().filter(|need| need.scope == scope).map(one).collect();
+        // Allows nothing that `update` does not, and raises an epoch by hand.
+        let kept = ("patch".to_owned(), "configmaps".to_owned());
         let missing: Vec<_> = needed.difference(&granted).collect();
-        let unused: Vec<_> = granted.difference(&needed).collect();
+        let unused: Vec<_> = granted.difference(&needed).filter(|it| **it != kept).collect();
         assert!(missing.is_empty(), "needed and not granted in {namespace}: {missing:?}");
         assert!(unused.is_empty(), "granted in {namespace} and not needed: {unused:?}");
     }

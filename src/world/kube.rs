@@ -78,9 +78,10 @@ impl Cluster {
             }
             Login::Token { server, token_file, ca_file } => {
                 let url = server.parse().map_err(|error| login(format!("{server}: {error}")))?;
-                for file in [token_file, ca_file] {
-                    std::fs::metadata(file)
-                        .map_err(|error| login(format!("{}: {error}", file.display())))?;
+                for (what, file) in [("token", token_file), ("CA", ca_file)] {
+                    std::fs::metadata(file).map_err(|error| {
+                        login(format!("the {what} file {}: {error}", file.display()))
+                    })?;
                 }
                 let mut config = KubeConfig::new(url);
                 config.root_cert_file = Some(ca_file.clone());
@@ -100,7 +101,15 @@ impl Cluster {
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         // Nothing is sent yet: what fails here is a file.
-        let client = Client::try_from(config).map_err(|error| login(chain(&error)))?;
+        let client = Client::try_from(config).map_err(|error| {
+            let why = chain(&error);
+            match &settings.login {
+                Login::Token { ca_file, .. } if why.contains("root") => {
+                    login(format!("no CA certificate can be read from {}: {why}", ca_file.display()))
+                }
+                _ => login(why),
+            }
+        })?;
         Ok(Self {
             name: name.to_owned(),
             velero_namespace: settings.velero_namespace.clone(),
