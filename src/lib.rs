@@ -12,6 +12,6 @@ pub mod kind;
 pub mod mark;
 pub mod report;
 pub mod run;
+pub mod sandbox;
 pub mod supervise;
 pub mod world;
-pub mod sandbox;

@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 
 /// Logs go to stderr; results alone go to stdout.
 fn log_to_stderr(format: Format) {
-    let filter = EnvFilter::try_from_env("FIREDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter =
+        EnvFilter::try_from_env("FIREDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => {
@@ -61,8 +62,12 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Run { drill, name } => run::run(config, &drill, name.as_deref(), cli.output).await,
-        Command::Validate { paths, deny_warnings } => validate(config, paths, cli.output, deny_warnings),
-        Command::History { drill, limit } => history(config, drill.as_deref(), limit, cli.output).await,
+        Command::Validate { paths, deny_warnings } => {
+            validate(config, paths, cli.output, deny_warnings)
+        }
+        Command::History { drill, limit } => {
+            history(config, drill.as_deref(), limit, cli.output).await
+        }
         Command::Show(run) => {
             let (entries, summary) = one_run(config, &run.run, cli.output).await?;
             say(&show::render(&summary, &entries, shape(cli.output)).map_err(encode)?);
@@ -89,7 +94,9 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
                     journal_cli::verify(&path, json, &mut stdout()).await.map_err(failed)
                 }
                 Journal::Export { run } => {
-                    journal_cli::export(&path, run.as_deref(), &mut stdout()).await.map_err(failed)?;
+                    journal_cli::export(&path, run.as_deref(), &mut stdout())
+                        .await
+                        .map_err(failed)?;
                     Ok(0)
                 }
             }

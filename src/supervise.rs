@@ -87,7 +87,7 @@ impl TaskKind {
             Self::JournalWriter | Self::Signals => OnError::EndsProcess,
             Self::LeaseRenewal | Self::BackgroundCheck | Self::Watch | Self::Deadline => {
                 OnError::ClosesRun
-            },
+            }
             Self::Progress => OnError::Logged,
         }
     }

@@ -424,26 +424,50 @@ fn writers(sources: &Sources) -> Vec<String> {
     out
 }
 
-fn read(folder: &Path, name: &str, sources: &mut Sources) {
+fn read(folder: &Path, name: &str, texts: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
         let file = path.file_name().and_then(|it| it.to_str()).expect("a name");
         let name = format!("{name}/{file}");
         if path.is_dir() {
-            read(&path, &name, sources);
+            read(&path, &name, texts);
         } else if name.ends_with(".rs") {
-            let source = std::fs::read_to_string(&path).expect("a source file");
-            sources.insert(name, Code::new(&source));
+            texts.insert(name, std::fs::read_to_string(&path).expect("a source file"));
         }
     }
 }
 
+/// The modules that a file declares for its tests only: `#[cfg(test)] mod tests;`.
+fn test_modules(source: &str) -> Vec<String> {
+    let code = without_comments(source, false);
+    let declared = code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let head = rest.split([';', '{']).next()?;
+        let file = rest[head.len()..].starts_with(';');
+        let name = head.split_whitespace().skip_while(|word| *word != "mod").nth(1)?;
+        file.then(|| name.to_owned())
+    });
+    declared.collect()
+}
+
+/// The program's sources, without those of its tests.
 fn the_sources() -> Sources {
-    let mut sources = Sources::new();
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "src", &mut sources);
-    // Whole files of tests come under a `mod` that is left out; they are no part of the program.
-    sources.retain(|file, _| !file.ends_with("/tests.rs") && !file.ends_with("/samples.rs"));
-    sources
+    let mut texts = BTreeMap::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "src", &mut texts);
+    let mut tests = vec![];
+    for (file, text) in &texts {
+        let own = module_of(file);
+        tests.extend(test_modules(text).into_iter().map(|name| {
+            let path: Vec<String> = own.iter().cloned().chain([name]).collect();
+            format!("src/{}", path.join("/"))
+        }));
+    }
+    texts.retain(|file, _| {
+        let under = |test: &String| {
+            file.strip_prefix(test.as_str()).is_some_and(|rest| rest.starts_with(['.', '/']))
+        };
+        !tests.iter().any(under)
+    });
+    texts.into_iter().map(|(file, text)| (file, Code::new(&text))).collect()
 }
 
 #[test]
@@ -476,6 +500,13 @@ fn the_only_writer_is_the_only_writer() {
 /// Sources of a crate that does not exist.
 fn planted(files: &[(&str, &str)]) -> Sources {
     files.iter().map(|(name, source)| ((*name).to_owned(), Code::new(source))).collect()
+}
+
+#[test]
+fn sources_of_tests_are_told_apart() {
+    let source = "#[cfg(test)]\nmod tests;\n#[cfg(test)] pub(crate) mod samples;\nmod act;\n\
+                  // #[cfg(test)] mod commented;\n#[cfg(test)]\nmod inline { mod inner; }";
+    assert_eq!(test_modules(source), ["tests", "samples"]);
 }
 
 #[test]

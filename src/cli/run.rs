@@ -78,7 +78,7 @@ fn signals(stop: CancellationToken) -> Task<()> {
 /// If the journal cannot be read or written.
 pub async fn tidy(house: &House) -> Result<Recovered, Exit> {
     let failed = |error: recover::RecoverError| Exit::internal(format!("error: {error}"));
-    let mut recovered = recover::recover(house, None, Some(SWEEP_PATIENCE)).await.map_err(failed)?;
+    let mut recovered = recover::recover(house, None, SWEEP_PATIENCE).await.map_err(failed)?;
     let instance = house.config.instance.clone();
     let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE).await;
     recovered.ended.extend(swept.map_err(failed)?);

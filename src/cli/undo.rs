@@ -37,7 +37,8 @@ pub async fn run(
         ),
         None => None,
     };
-    let recovered = recover::recover(&house, run.as_deref(), None).await.map_err(internal)?;
+    let recovered =
+        recover::recover(&house, run.as_deref(), sweep::PATIENCE).await.map_err(internal)?;
     let mut summaries = recovered.ended;
     summaries.extend(recovered.swept);
     if run.is_none() {

@@ -133,9 +133,9 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             drills.push((path, loaded));
         }
     }
-    let each = drills.iter().flat_map(|(path, loaded)| {
-        loaded.drills.iter().map(|drill| (path.clone(), drill.clone()))
-    });
+    let each = drills
+        .iter()
+        .flat_map(|(path, loaded)| loaded.drills.iter().map(|drill| (path.clone(), drill.clone())));
     checked.loaded = each.collect();
     checked.drills = drills.iter().map(|(_, loaded)| loaded.drills.len()).sum();
     checked.configurations = found.len();

@@ -1,8 +1,8 @@
 //! `check`: ask a question until it is answered well often enough.
 
 pub mod act;
-pub mod fields;
 pub mod decide;
+pub mod fields;
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! `drainNodes`: cordon, evict under budgets, measure recovery, uncordon always.
 
-pub mod fields;
 pub mod act;
 pub mod answer;
 pub mod budget;
 pub mod candidates;
 pub mod decide;
+pub mod fields;
 pub mod node;
 pub mod pods;
 pub mod recovery;

@@ -3,8 +3,8 @@
 pub mod act;
 pub mod choose;
 pub mod decide;
-pub mod object;
 pub mod fields;
+pub mod object;
 pub mod spec;
 
 pub use spec::Spec;

@@ -2,8 +2,8 @@
 
 pub mod act;
 pub mod decide;
-mod object;
 pub mod fields;
+mod object;
 pub mod spec;
 
 pub use spec::Spec;

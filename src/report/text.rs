@@ -1,8 +1,9 @@
 //! The report for a person: what happened, why, and what to do, in 80 columns. PURE.
 //!
-//! Everything goes through [`Page`], which neutralises and wraps each line: names and messages
+//! Everything goes through `Page`, which neutralises and wraps each line: names and messages
 //! come from clusters, and whoever may write there must not be able to write to a terminal.
 
+mod measures;
 mod page;
 mod recovery;
 
@@ -143,7 +144,12 @@ fn leftovers(page: &mut Page, summary: &Summary) {
     }
     page.heading("LEFTOVERS", "");
     for left in &summary.leftovers {
-        page.line("  ", &format!("{} on cluster {}", left.object, left.cluster));
+        // The journal's words, unless the effect itself is known.
+        let object = left.target.as_ref().map_or_else(
+            || left.object.clone(),
+            |target| format!("{target} on cluster {}", left.cluster),
+        );
+        page.line("  ", &object);
         page.line("    ", &sentence(&left.why));
         if let Some(by_hand) = by_hand(left) {
             page.line("    ", &format!("By hand: {by_hand}"));
@@ -230,25 +236,12 @@ fn steps(page: &mut Page, steps: &[Step]) {
         .iter()
         .map(|step| {
             let took = step.took_millis.map(words::duration).unwrap_or_default();
-            let more = [step.why.as_ref().map(|why| sentence(why)), measures(step)];
+            let why = step.why.as_ref().map(|why| sentence(why));
             let cells = [step.name.clone(), step.kind.clone(), outcome(step).to_owned(), took];
-            (cells, more.into_iter().flatten().collect())
+            (cells, why.into_iter().chain(measures::lines(step)).collect())
         })
         .collect();
     page.table([28, 16, 9, 8], &rows);
-}
-
-/// A step's figures on one line; milliseconds are read as durations.
-fn measures(step: &Step) -> Option<String> {
-    let one = |(name, value): (&String, &serde_json::Value)| match (name, value) {
-        (name, serde_json::Value::String(text)) => format!("{name} {text}"),
-        (name, value) => match (name.strip_suffix("Millis"), value.as_u64()) {
-            (Some(name), Some(millis)) => format!("{name} {}", words::duration(millis)),
-            _ => format!("{name} {value}"),
-        },
-    };
-    let all: Vec<String> = step.measures.iter().map(one).collect();
-    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn availability(page: &mut Page, summary: &Summary) {

@@ -45,7 +45,7 @@ pub fn limit(millis: u64) -> String {
             let _ = write!(text, "{part}{unit}");
         }
     }
-    if millis % 1000 > 0 || text.is_empty() {
+    if !millis.is_multiple_of(1000) || text.is_empty() {
         let _ = write!(text, "{}ms", millis % 1000);
     }
     text

@@ -31,6 +31,8 @@ use crate::clock::Mono;
 const POLL: Duration = Duration::from_millis(500);
 /// After a conflict the object is read again soon, but never in a tight loop.
 const AGAIN: Duration = Duration::from_millis(50);
+/// What was read longer ago is read again before anything is deleted or patched.
+const FRESH: Duration = Duration::from_millis(200);
 /// A namespace is looked at twice before it counts as gone: a late one comes under the same name.
 const CONFIRM: Duration = Duration::from_millis(300);
 
@@ -71,6 +73,8 @@ impl Rules {
 struct Known {
     /// What the last look heard, and when it was asked.
     heard: Option<(Heard, Mono)>,
+    /// When its answer came.
+    heard_at: Mono,
     /// Not asked again before this.
     ask_at: Mono,
     /// A fence patch was sent and accepted.
@@ -150,10 +154,12 @@ impl Closing {
         self
     }
 
-    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on).
+    /// Settles what is in doubt and undoes nothing (a lost answer while the run goes on). What
+    /// cannot be settled stays in doubt: an open run has no leftovers.
     #[must_use]
     pub fn settle_only(mut self) -> Self {
         self.settle_only = true;
+        self.never_leave = true;
         self
     }
 
@@ -212,6 +218,7 @@ impl Closing {
     /// Takes the answer to `ask`, which was sent at `asked`.
     pub fn heard(&mut self, ask: &Ask, heard: Heard, asked: Mono, now: Mono) {
         let known = self.known.entry(ask.effect()).or_default();
+        known.heard_at = now;
         match (ask, &heard) {
             (Ask::Look(_), _) => known.heard = Some((heard, asked)),
             (Ask::Bump(..), Heard::Done) => {
@@ -271,9 +278,7 @@ impl Closing {
                     Step::Append(Event::LeftoverCleared { n, how })
                 }
                 Undo::None(_) => Step::Over,
-                Undo::Kept(policy) => {
-                    Step::Append(Event::EffectKept { n, policy: policy.clone() })
-                }
+                Undo::Kept(policy) => Step::Append(Event::EffectKept { n, policy: policy.clone() }),
                 Undo::By { action, gate, after } => {
                     self.undo(machine, effect, *action, *gate, after, now)
                 }
@@ -282,11 +287,18 @@ impl Closing {
                 if effect.was_left =>
             {
                 let how = match &effect.state {
-                    EffectState::Absent => "it never happened",
+                    EffectState::Absent => "it is not there",
                     EffectState::Foreign => "it is not ours",
                     _ => "undone by a later pass",
                 };
                 Step::Append(Event::LeftoverCleared { n, how: how.to_owned() })
+            }
+            EffectState::Absent
+            | EffectState::Cleared
+            | EffectState::Over(UndoOutcome::Undone | UndoOutcome::Gone)
+                if self.look_for_late && effect.is_sandbox() =>
+            {
+                self.late_sandbox(machine, effect, n, now)
             }
             EffectState::Absent if self.look_for_late && effect.intent.verb == Verb::Create => {
                 self.late(effect, n, now)
@@ -328,6 +340,11 @@ impl Closing {
             }
             (Verb::Create, Heard::Object(facts)) => {
                 let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+                if !ours && effect.was_left && effect.is_sandbox() {
+                    // Not ours to delete, and not to be forgotten: it stays a leftover by name.
+                    known.given_up = true;
+                    return Step::Over;
+                }
                 settled(if ours {
                     Settled::Applied { uid: facts.uid, by: Evidence::Found }
                 } else {
@@ -398,6 +415,48 @@ impl Closing {
         }
     }
 
+    /// A sandbox that is gone: a Restore that came after the end may have made a namespace of its
+    /// name, without our mark. Looked for once in each sweep, when no Restore can act any more.
+    fn late_sandbox(&mut self, machine: &Machine, effect: &Effect, n: EffectNo, now: Mono) -> Step {
+        let cluster = &effect.intent.cluster;
+        for restore in machine.effects.values() {
+            if !restore.is_restore() || restore.intent.cluster != *cluster {
+                continue;
+            }
+            let seen = self.known.get(&restore.intent.n).is_some_and(|known| known.given_up);
+            if restore.state == EffectState::Absent && !seen {
+                return Step::Wait(now.plus(AGAIN));
+            }
+            match self.restore_is_at_rest(restore, false, now) {
+                Err(Due::Ask(ask)) => return Step::Ask(ask),
+                Err(Due::Wait(until)) => return Step::Wait(until),
+                // When patience is over, what is there now is named.
+                Err(Due::Closed(_)) if now < self.patience_until => {
+                    return Step::Wait(now.plus(POLL));
+                }
+                Err(Due::Closed(_)) | Ok(()) => {}
+            }
+        }
+        let known = self.known.entry(n).or_default();
+        let Some((heard, _)) = known.heard.take() else {
+            return known.look(n, now);
+        };
+        let Heard::Object(facts) = heard else {
+            known.given_up = true;
+            return Step::Over;
+        };
+        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+        known.given_up = !ours;
+        Self::leave(
+            effect,
+            if ours {
+                "it came after the run had ended"
+            } else {
+                "a namespace of that name came late, without our mark"
+            },
+        )
+    }
+
     fn undo(
         &mut self,
         machine: &Machine,
@@ -422,7 +481,9 @@ impl Closing {
             };
         }
         let known = self.known.entry(n).or_default();
-        let Some((heard, _)) = known.heard.take() else {
+        // What a gate was told long ago is not what is there now.
+        let stale = now.since(known.heard_at) >= FRESH;
+        let Some((heard, _)) = known.heard.take().filter(|_| !stale) else {
             return known.look(n, now);
         };
         let uid = uid_of(effect).unwrap_or_default();
@@ -453,16 +514,24 @@ impl Closing {
     ) -> Result<(), Due> {
         if !self.rules.gates {
             // The planted bug: a stack.
-            let later = machine.effects.values().find(|e| e.intent.n > effect.intent.n && !e.is_final());
+            let later = machine.effects.values().find(|e| {
+                let mine = self.only.as_ref().is_none_or(|only| only.contains(&e.intent.n));
+                e.intent.n > effect.intent.n && !e.is_final() && mine
+            });
             return later.map_or(Ok(()), |_| Err(Due::Wait(now.plus(POLL))));
         }
         if gate == Some(Gate::Last) {
             let cluster = &effect.intent.cluster;
+            // A leftover counts as well, until this pass gives it up.
+            let under_way = |other: &Effect| {
+                let given_up = self.known.get(&other.intent.n).is_some_and(|k| k.given_up);
+                !other.is_final() || matches!(other.state, EffectState::Left { .. }) && !given_up
+            };
             let busy = machine.effects.values().find(|other| {
                 other.intent.n != effect.intent.n
                     && other.intent.cluster == *cluster
                     && !other.is_last()
-                    && !other.is_final()
+                    && under_way(other)
             });
             if let Some(busy) = busy {
                 // The others end by their own patience; the Lease must not give up beside them.
@@ -525,10 +594,12 @@ impl Closing {
                 _ => Err(Due::Wait(known.ask_at)),
             },
             Some((Heard::Missing | Heard::Gone, _)) => Ok(()),
-            Some((Heard::Object(facts), asked)) => {
+            Some((Heard::Object(facts), _)) => {
                 let restore_facts = facts.restore.unwrap_or_default();
-                let fresh = now.since(*asked) < POLL;
-                if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up) {
+                // From its answer on: with a server slower than that, patience must still end.
+                let fresh = now.since(known.heard_at) < POLL;
+                if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up)
+                {
                     return Ok(());
                 }
                 if !fresh {

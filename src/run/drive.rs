@@ -105,7 +105,16 @@ pub async fn run(
     // Renewed until the run has ended: who undoes still holds the cluster.
     let mut renewals = Vec::new();
     if refusals.is_empty() {
-        forward(&running, &plans, &mut renewals).await?;
+        if let Err(error) = forward(&running, &plans, &mut renewals).await {
+            // No journal, no new effect; but what was done is undone all the same, and written
+            // down when the journal is back.
+            let why = error.to_string();
+            running.lever.pull(Reason::StepFailed, why.clone());
+            if record.with(super::machine::Machine::is_open) {
+                let closing = Event::RunClosing { reason: Reason::StepFailed, why: Some(why) };
+                record.append_undo(closing).await?;
+            }
+        }
     } else {
         let why = Some(refusals.join("; "));
         record.append(Event::RunClosing { reason: Reason::Refused, why }).await?;
@@ -135,7 +144,8 @@ async fn raise_epochs(running: &Running) -> Vec<String> {
         let raised =
             epoch::raise(cluster, &running.house.leader, &running.house.config.instance).await;
         if let Err(error) = raised {
-            refusals.push(format!("the epoch of cluster {} cannot be raised: {error}", cluster.name));
+            refusals
+                .push(format!("the epoch of cluster {} cannot be raised: {error}", cluster.name));
         }
     }
     refusals
@@ -170,7 +180,7 @@ async fn forward(
                 let step = &running.drill.steps[index];
                 let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
                 running.record.append(started).await?;
-                one_step(running, step, plans, deadline).await?;
+                one_step(running, step, plans).await?;
             }
             Next::Skip(index) => {
                 let step = running.drill.steps[index].name.clone();
@@ -179,10 +189,7 @@ async fn forward(
                 let outcome = StepOutcome::Skipped;
                 running.record.append(Event::StepEnded { step, outcome, why, measures }).await?;
             }
-            Next::Close(reason, why) => {
-                kind::check::act::end(running).await;
-                return close(running, reason, why).await;
-            }
+            Next::Close(reason, why) => return close(running, reason, why).await,
             // Only a step that this loop is in is running; it has returned.
             Next::Running(_) | Next::Undo | Next::Ended => return Ok(()),
         }
@@ -190,18 +197,15 @@ async fn forward(
 }
 
 async fn close(running: &Running, reason: Reason, why: Option<String>) -> Result<(), DriveError> {
+    // Stops the background checks first: what they say afterwards belongs to the undo.
     running.lever.pull(reason, why.clone().unwrap_or_default());
+    kind::check::act::end(running).await;
     running.record.append(Event::RunClosing { reason, why }).await?;
     Ok(())
 }
 
 /// One step: its act, its end, and the early release of what it holds.
-async fn one_step(
-    running: &Arc<Running>,
-    step: &Step,
-    plans: &Plans,
-    deadline: Mono,
-) -> Result<(), DriveError> {
+async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<(), DriveError> {
     running.say(format!("{} begins", step.name));
     let limit = step.timeout.map(|timeout| running.clock().mono().plus(timeout));
     let act = act(running, step, plans);
@@ -228,7 +232,6 @@ async fn one_step(
             }
         }
     };
-    let _ = deadline;
     if running.lever.cause().is_some() {
         // Closing records the step as aborted.
         return Ok(());
@@ -239,7 +242,7 @@ async fn one_step(
         Some(Err(error)) => StepEnd::failed(error.to_string()),
         None => return Ok(()),
     };
-    release(running, step, &end).await?;
+    release(running, step).await?;
     let outcome = if end.failed.is_none() { StepOutcome::Passed } else { StepOutcome::Failed };
     let ended = Event::StepEnded {
         step: step.name.clone(),
@@ -270,7 +273,7 @@ async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepE
 }
 
 /// Gives back what the step holds, as soon as it ends: nodes always, unless the drill holds them.
-async fn release(running: &Running, step: &Step, _end: &StepEnd) -> Result<(), DriveError> {
+async fn release(running: &Running, step: &Step) -> Result<(), DriveError> {
     let StepKind::DrainNodes(spec) = &step.kind else { return Ok(()) };
     if spec.hold_until_end {
         return Ok(());
@@ -307,7 +310,12 @@ async fn take_leases(
                     // Found by a look-up: read it once more for its version.
                     None => match cluster.get(&lease::target()).await {
                         Ok(Some(object)) => object,
-                        _ => return Ok(Err((Reason::LeaseLost, format!("the lease of cluster {name} cannot be read")))),
+                        _ => {
+                            return Ok(Err((
+                                Reason::LeaseLost,
+                                format!("the lease of cluster {name} cannot be read"),
+                            )));
+                        }
                     },
                 };
                 let renew = lease::renew(
@@ -396,6 +404,8 @@ pub async fn finish(
             }
         }
     };
+    // What an undo wrote while the journal was away belongs into the summary.
+    record.catch_up_now().await?;
     let summary = Summary::fold(&record.entries())?;
     if finished.is_none() {
         return Err(DriveError::Stopped(Box::new(summary)));

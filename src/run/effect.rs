@@ -264,9 +264,9 @@ impl Effects {
     }
 
     async fn ask(&self, ask: &Ask) -> Heard {
-        let found = self.record.with(|machine| {
-            machine.effects.get(&ask.effect()).map(|effect| effect.intent.clone())
-        });
+        let found = self
+            .record
+            .with(|machine| machine.effects.get(&ask.effect()).map(|effect| effect.intent.clone()));
         let Some(intent) = found else {
             return Heard::Lost("the effect is unknown".to_owned());
         };
@@ -289,7 +289,14 @@ impl Effects {
                 let rv = pin.resource_version.clone().unwrap_or_default();
                 let first = fence(json!(intent.mark.run), &rv);
                 let send = |body| async move {
-                    cluster.send_write(Write::MergePatch, &path(&intent.target), &body, cluster.timeout).await
+                    cluster
+                        .send_write(
+                            Write::MergePatch,
+                            &path(&intent.target),
+                            &body,
+                            cluster.timeout,
+                        )
+                        .await
                 };
                 match send.clone()(first).await {
                     Ok(object) => {

@@ -42,7 +42,8 @@ pub fn target() -> Target {
 pub fn held_by(lease: &Value, now: Timestamp) -> String {
     let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or("nobody");
     let renewed = lease.pointer("/spec/renewTime").and_then(Value::as_str);
-    let age = renewed.and_then(|text| text.parse::<Timestamp>().ok()).map(|at| now.duration_since(at));
+    let age =
+        renewed.and_then(|text| text.parse::<Timestamp>().ok()).map(|at| now.duration_since(at));
     match age {
         Some(age) => format!("{holder} (renewed {} s ago)", age.as_secs().max(0)),
         None => holder.to_owned(),
@@ -53,7 +54,11 @@ pub fn held_by(lease: &Value, now: Timestamp) -> String {
 ///
 /// # Errors
 /// If it could not be tried.
-pub async fn take(effects: &Effects, cluster: &str, timings: &Timings) -> Result<Outcome, EffectError> {
+pub async fn take(
+    effects: &Effects,
+    cluster: &str,
+    timings: &Timings,
+) -> Result<Outcome, EffectError> {
     let now = effects.record.clock().now().wall;
     let seconds = timings.lease_duration.as_secs();
     effects
@@ -63,7 +68,11 @@ pub async fn take(effects: &Effects, cluster: &str, timings: &Timings) -> Result
             cluster,
             precondition: Precondition::default(),
             prior: None,
-            undo: Undo::By { action: UndoAction::Delete, gate: Some(Gate::Last), after: Vec::new() },
+            undo: Undo::By {
+                action: UndoAction::Delete,
+                gate: Some(Gate::Last),
+                after: Vec::new(),
+            },
             make: Box::new(move |mark: &Mark| {
                 let body = json!({
                     "apiVersion": "coordination.k8s.io/v1",
@@ -145,7 +154,8 @@ async fn renewal(
             let found = cluster.get(&target()).await?;
             match found {
                 Some(found)
-                    if found.pointer("/spec/holderIdentity") == lease.pointer("/spec/holderIdentity") =>
+                    if found.pointer("/spec/holderIdentity")
+                        == lease.pointer("/spec/holderIdentity") =>
                 {
                     Ok(found)
                 }

@@ -145,13 +145,15 @@ impl Facts {
             entries.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
         };
         let annotations = map("/metadata/annotations");
-        let is_restore = text("/kind") == "Restore" && text("/apiVersion").starts_with("velero.io/");
+        let is_restore =
+            text("/kind") == "Restore" && text("/apiVersion").starts_with("velero.io/");
         Self {
             uid: text("/metadata/uid"),
             resource_version: text("/metadata/resourceVersion"),
             mark: Mark::read(&map("/metadata/labels"), &annotations),
             terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
-            unschedulable: object.pointer("/spec/unschedulable").and_then(Value::as_bool) == Some(true),
+            unschedulable: object.pointer("/spec/unschedulable").and_then(Value::as_bool)
+                == Some(true),
             cordon_is_ours: manages_cordon(object),
             unmanaged: object
                 .pointer("/metadata/managedFields")

@@ -141,6 +141,12 @@ impl Effect {
         matches!(self.intent.undo, Undo::By { action: UndoAction::Uncordon, .. })
     }
 
+    /// Whether it is a sandbox: Velero makes a namespace of its name if a Restore comes late.
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        matches!(self.intent.undo, Undo::By { gate: Some(Gate::RestoresTerminal), .. })
+    }
+
     /// Whether its undo comes last on its cluster (the Lease).
     #[must_use]
     pub fn is_last(&self) -> bool {
@@ -292,10 +298,15 @@ impl Machine {
             }
         }
         match failed {
-            Some((step, why)) => Next::Close(
-                Reason::StepFailed,
-                Some(why.map_or_else(|| format!("step {step} failed"), |why| format!("{step}: {why}"))),
-            ),
+            Some((step, why)) => {
+                Next::Close(
+                    Reason::StepFailed,
+                    Some(why.map_or_else(
+                        || format!("step {step} failed"),
+                        |why| format!("{step}: {why}"),
+                    )),
+                )
+            }
             None => Next::Close(Reason::Completed, None),
         }
     }
@@ -308,7 +319,9 @@ impl Machine {
         let fail = |why: String| Err(Illegal { event: event.name(), why });
         let opened = self.phase != Phase::Unopened;
         if opened == matches!(event, Event::RunOpened { .. }) {
-            return fail(if opened { "the run is open already" } else { "the run is not open" }.into());
+            return fail(
+                if opened { "the run is open already" } else { "the run is not open" }.into(),
+            );
         }
         let ends_it = matches!(event, Event::RunClosing { .. } | Event::RunRecovered { .. });
         if self.must_close && !ends_it {
@@ -316,11 +329,12 @@ impl Machine {
         }
         match event {
             Event::RunOpened { .. } => Ok(()),
-            Event::PlanMade { .. } => match (self.is_open(), self.planned || !self.effects.is_empty())
-            {
-                (true, false) => Ok(()),
-                _ => fail("a plan is made once, before the first effect".into()),
-            },
+            Event::PlanMade { .. } => {
+                match (self.is_open(), self.planned || !self.effects.is_empty()) {
+                    (true, false) => Ok(()),
+                    _ => fail("a plan is made once, before the first effect".into()),
+                }
+            }
             Event::StepStarted { step, attempt } => {
                 if !self.is_open() || self.active().is_some() {
                     return fail("the run is closing or another step is active".into());
@@ -330,7 +344,9 @@ impl Machine {
                     _ => fail(format!("step {step} does not exist or has started")),
                 }
             }
-            Event::StepEnded { step, outcome, .. } => self.allows_step_end(step, *outcome).or_else(fail),
+            Event::StepEnded { step, outcome, .. } => {
+                self.allows_step_end(step, *outcome).or_else(fail)
+            }
             Event::EffectIntended(intent) => self.allows_intent(intent).or_else(fail),
             Event::EffectDoubted { n, .. } => match (self.effect(*n)?, self.is_ended()) {
                 (EffectState::Intended, false) => Ok(()),
@@ -367,7 +383,9 @@ impl Machine {
                     (EffectState::Left { uid: Some(_) }, _) => Ok(()),
                     (EffectState::Undoing { .. }, _) => Ok(()),
                     (EffectState::Applied { .. }, Phase::Closing { .. }) => Ok(()),
-                    (EffectState::Applied { .. }, Phase::Open) if self.may_release(effect) => Ok(()),
+                    (EffectState::Applied { .. }, Phase::Open) if self.may_release(effect) => {
+                        Ok(())
+                    }
                     (state, _) => fail(format!("effect {n} is {state:?}")),
                 }
             }
@@ -388,10 +406,13 @@ impl Machine {
             },
             Event::LeftoverNamed { n, .. } => match (self.effect(*n)?, &self.phase) {
                 (
-                    EffectState::Doubted | EffectState::Applied { .. } | EffectState::Undoing { .. },
+                    EffectState::Doubted
+                    | EffectState::Applied { .. }
+                    | EffectState::Undoing { .. },
                     Phase::Closing { .. },
                 )
                 | (EffectState::Absent, Phase::Closing { .. } | Phase::Ended { .. })
+                | (EffectState::Over(_) | EffectState::Cleared, Phase::Ended { .. })
                 | (EffectState::Undoing { .. }, Phase::Ended { .. }) => Ok(()),
                 (state, _) => fail(format!("effect {n} is {state:?}")),
             },
@@ -399,7 +420,9 @@ impl Machine {
                 let effect = self.effects.get(n).ok_or_else(|| self.unknown(event, *n))?;
                 match (&effect.state, effect.was_left) {
                     (EffectState::Left { .. }, _)
-                    | (EffectState::Over(_) | EffectState::Absent | EffectState::Foreign, true) => Ok(()),
+                    | (EffectState::Over(_) | EffectState::Absent | EffectState::Foreign, true) => {
+                        Ok(())
+                    }
                     (state, _) => fail(format!("effect {n} is {state:?}")),
                 }
             }
@@ -460,9 +483,14 @@ impl Machine {
             }
             Event::EffectDoubted { n, .. } => self.set(*n, EffectState::Doubted),
             Event::EffectSettled { n, settled } => {
-                let left = self.effects.get(n).is_some_and(|e| matches!(e.state, EffectState::Left { .. }));
+                let left = self
+                    .effects
+                    .get(n)
+                    .is_some_and(|e| matches!(e.state, EffectState::Left { .. }));
                 let state = match settled {
-                    Settled::Applied { uid, .. } if left => EffectState::Left { uid: Some(uid.clone()) },
+                    Settled::Applied { uid, .. } if left => {
+                        EffectState::Left { uid: Some(uid.clone()) }
+                    }
                     Settled::Applied { uid, .. } => EffectState::Applied { uid: uid.clone() },
                     Settled::Absent { .. } => EffectState::Absent,
                     Settled::Foreign { .. } => EffectState::Foreign,
@@ -522,7 +550,8 @@ impl Machine {
     /// and for a sandbox once its last reader has ended.
     #[must_use]
     pub fn may_release(&self, effect: &Effect) -> bool {
-        let Some(owner) = self.outline.steps.iter().position(|s| s.name == effect.intent.step) else {
+        let Some(owner) = self.outline.steps.iter().position(|s| s.name == effect.intent.step)
+        else {
             return false;
         };
         if effect.is_cordon() {
@@ -567,7 +596,9 @@ impl Machine {
             None if intent.n == self.next_effect() && intent.attempt == 1 => Ok(()),
             // Numbers come from marks, and not all of a run's objects need be there still.
             None if self.trigger == Trigger::Marks && intent.n > self.next_effect() => Ok(()),
-            Some(old) if old.state == EffectState::Absent && intent.attempt == old.intent.attempt + 1 => {
+            Some(old)
+                if old.state == EffectState::Absent && intent.attempt == old.intent.attempt + 1 =>
+            {
                 Ok(())
             }
             _ => Err(format!("effect {} attempt {} is out of order", intent.n, intent.attempt)),

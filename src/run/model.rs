@@ -7,20 +7,23 @@
 
 mod case;
 mod explore;
+mod judge;
+mod random;
+mod recovery;
 mod sample;
 mod shell;
 mod world;
 
 use explore::{Found, explore};
-use sample::{both, node, shop};
+use sample::{Sample, both, node, shop};
 
 use super::closing::Rules;
 
-/// All samples, with these rules.
-fn model(rules: Rules, first_only: bool) -> Found {
+/// These samples with these rules, or until a violation says `until`.
+fn model(rules: Rules, samples: &[Sample], until: Option<&str>) -> Found {
     let mut all = Found::default();
-    for sample in [shop(), node(), both()] {
-        let found = explore(&sample, rules, first_only);
+    for sample in samples {
+        let found = explore(sample, rules, until);
         println!(
             "  {}: {} worlds, {} recoveries, {} violations",
             sample.name, found.worlds, found.recoveries, found.violations
@@ -31,13 +34,16 @@ fn model(rules: Rules, first_only: bool) -> Found {
         for (words, (times, story)) in found.words {
             all.words.entry(words).or_insert((0, story)).0 += times;
         }
+        if until.is_some_and(|words| all.words.keys().any(|kind| kind.contains(words))) {
+            break;
+        }
     }
     all
 }
 
 #[test]
 fn every_crash_leaves_the_world_as_it_was_or_says_what_it_left() {
-    let found = model(Rules::SOUND, false);
+    let found = model(Rules::SOUND, &[shop(), node(), both()], None);
     for (words, (times, story)) in &found.words {
         println!("- {words} ({times} times; {story})");
     }
@@ -46,33 +52,44 @@ fn every_crash_leaves_the_world_as_it_was_or_says_what_it_left() {
         found.worlds, found.recoveries, found.violations
     );
     assert_eq!(found.violations, 0);
+    assert!(found.worlds >= 50_000, "pruned too far");
 }
 
-/// Whether the model notices that a rule is missing.
-fn is_noticed(rules: Rules) {
-    let found = model(rules, true);
-    let first = found.words.first_key_value();
+/// The model notices that a rule is missing, and sees what its absence is known to do.
+fn notices(rules: Rules, samples: &[Sample], harm: &str) {
+    let found = model(rules, samples, Some(harm));
+    let seen = found.words.iter().find(|(words, _)| words.contains(harm));
     let (words, (_, story)) =
-        first.unwrap_or_else(|| panic!("the model does not notice that {rules:?} is unsound"));
+        seen.unwrap_or_else(|| panic!("{rules:?} is unsound, and the model sees no {harm:?}"));
     println!("noticed: {words} ({story})");
 }
 
 #[test]
-fn without_the_settle_time_it_is_noticed() {
-    is_noticed(Rules { settle_time: false, ..Rules::SOUND });
+fn without_the_settle_time_a_late_restore_outlives_its_sandbox() {
+    let rules = Rules { settle_time: false, ..Rules::SOUND };
+    notices(rules, &[shop()], "namespace fd-shop was deleted while a Restore could still act");
 }
 
 #[test]
-fn taking_an_absence_for_a_proof_is_noticed() {
-    is_noticed(Rules { absence_is_no_proof: false, ..Rules::SOUND });
+fn taking_an_absence_for_a_proof_leaves_a_restore_without_its_sandbox() {
+    let rules = Rules { absence_is_no_proof: false, ..Rules::SOUND };
+    notices(rules, &[shop()], "namespace fd-shop was deleted while a Restore could still act");
 }
 
 #[test]
-fn without_the_pin_to_the_uid_it_is_noticed() {
-    is_noticed(Rules { pin_uid: false, ..Rules::SOUND });
+fn without_the_pin_to_the_uid_a_foreign_namespace_is_deleted() {
+    let rules = Rules { pin_uid: false, ..Rules::SOUND };
+    notices(rules, &[shop()], "namespace fd-shop was deleted, which Human made");
 }
 
 #[test]
-fn undo_as_a_stack_is_noticed() {
-    is_noticed(Rules { gates: false, ..Rules::SOUND });
+fn undo_as_a_stack_pulls_the_sandbox_from_under_a_restore() {
+    let rules = Rules { gates: false, ..Rules::SOUND };
+    notices(rules, &[shop()], "was deleted while a Restore could still act");
+}
+
+#[test]
+fn undo_as_a_stack_makes_a_node_wait() {
+    let rules = Rules { gates: false, ..Rules::SOUND };
+    notices(rules, &[node(), both()], "the node waited for something else");
 }

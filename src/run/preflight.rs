@@ -107,7 +107,8 @@ async fn ready(run: &Running, cluster: &Cluster, writes: bool) -> Result<(), Vec
             StepKind::Check(_) => &[],
         });
     }
-    let missing = access::missing(cluster, &needs).await.map_err(|error| vec![error.to_string()])?;
+    let missing =
+        access::missing(cluster, &needs).await.map_err(|error| vec![error.to_string()])?;
     if !missing.is_empty() {
         return Err(missing);
     }

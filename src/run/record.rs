@@ -157,6 +157,15 @@ impl Record {
         Ok(())
     }
 
+    /// Writes what the journal missed.
+    ///
+    /// # Errors
+    /// If it still does not take it.
+    pub async fn catch_up_now(&self) -> Result<(), RecordError> {
+        let mut backlog = self.backlog.lock().await;
+        self.catch_up(&mut backlog, "the events of the undo").await
+    }
+
     /// Appends an event that only informs; a failure is logged.
     pub async fn note(&self, event: Event) {
         let name = event.name();

@@ -50,22 +50,22 @@ impl Recovered {
     }
 }
 
-/// Ends every open run of the journal (or only `only`), and looks again at the leftovers of ended
-/// ones. `patience` overrides the drill's own.
+/// Ends every open run of the journal (or only `only`) with its drill's own patience, and looks
+/// again at the leftovers of ended ones with `patience`.
 ///
 /// # Errors
 /// At the first run that cannot be read or written; those before it are done.
 pub async fn recover(
     house: &House,
     only: Option<&str>,
-    patience: Option<Duration>,
+    patience: Duration,
 ) -> Result<Recovered, RecoverError> {
     let wanted = |run: &String| only.is_none_or(|only| only == run);
     let mut recovered = Recovered::default();
     let reader = house.leader.reader();
     for run in reader.open_runs().await?.into_iter().filter(wanted) {
         let failed = |source| RecoverError::Run { run: run.clone(), source: Box::new(source) };
-        recovered.ended.push(end(house, &run, patience).await.map_err(failed)?);
+        recovered.ended.push(end(house, &run).await.map_err(failed)?);
     }
     let now = house.clock.now().wall;
     for run in reader.unsettled_runs(now).await?.into_iter().filter(wanted) {
@@ -79,7 +79,7 @@ pub async fn recover(
 }
 
 /// Ends one open run.
-async fn end(house: &House, run: &str, patience: Option<Duration>) -> Result<Summary, DriveError> {
+async fn end(house: &House, run: &str) -> Result<Summary, DriveError> {
     let (record, effects) = open(house, run).await?;
     let (is_open, last_seq, last_boot, own) = record.with(|machine| {
         let patience = Duration::from_millis(machine.outline.undo_patience_millis);
@@ -96,14 +96,13 @@ async fn end(house: &House, run: &str, patience: Option<Duration>) -> Result<Sum
         let why = Some("its process ended before the run did".to_owned());
         record.append(Event::RunClosing { reason: Reason::Interrupted, why }).await?;
     }
-    finish(house, &record, &effects, patience.unwrap_or(own)).await
+    finish(house, &record, &effects, own).await
 }
 
 /// Looks again at what an ended run left, and for creates that came late.
-async fn sweep(house: &House, run: &str, patience: Option<Duration>) -> Result<Summary, DriveError> {
+async fn sweep(house: &House, run: &str, patience: Duration) -> Result<Summary, DriveError> {
     let (record, effects) = open(house, run).await?;
     let clock = &house.clock;
-    let patience = patience.unwrap_or(SWEEP_PATIENCE);
     let mut closing =
         record.with(|machine| Closing::new(machine, clock.boot(), clock.mono(), patience));
     effects.pump(&mut closing, None).await?;
@@ -113,9 +112,10 @@ async fn sweep(house: &House, run: &str, patience: Option<Duration>) -> Result<S
 /// The record of a run that is in the journal, and a writer on those of its clusters that can be
 /// logged in to. The others are out of reach: their effects wait, and become leftovers.
 async fn open(house: &House, run: &str) -> Result<(Arc<Record>, Effects), DriveError> {
-    let entries = house.leader.reader().stream(run).await.map_err(|source| {
-        super::record::RecordError::Journal { event: "RunRecovered", source }
-    })?;
+    let entries =
+        house.leader.reader().stream(run).await.map_err(|source| {
+            super::record::RecordError::Journal { event: "RunRecovered", source }
+        })?;
     let record = Arc::new(Record::new(house.leader.clone(), house.clock.clone(), run, entries)?);
     let names = record.with(|machine| machine.clusters.clone());
     let (clusters, failed) = house.connect(&names).await;
@@ -124,9 +124,7 @@ async fn open(house: &House, run: &str) -> Result<(Arc<Record>, Effects), DriveE
     }
     for cluster in clusters.values() {
         // Before anything is looked at: from here on, late writes of the dead leader are denied.
-        if let Err(error) =
-            epoch::raise(cluster, &house.leader, &house.config.instance).await
-        {
+        if let Err(error) = epoch::raise(cluster, &house.leader, &house.config.instance).await {
             tracing::error!(run, cluster = cluster.name, %error, "the epoch cannot be raised");
         }
     }

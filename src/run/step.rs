@@ -131,7 +131,13 @@ impl Running {
     }
 
     /// Records a finding.
-    pub async fn find(&self, severity: Severity, code: &str, text: String, evidence: Option<String>) {
+    pub async fn find(
+        &self,
+        severity: Severity,
+        code: &str,
+        text: String,
+        evidence: Option<String>,
+    ) {
         let finding = Finding { severity, code: code.to_owned(), text, evidence };
         self.record.note(Event::FindingMade(finding)).await;
     }

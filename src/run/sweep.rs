@@ -24,6 +24,7 @@ use super::{
     house::House,
     lease,
     look::Facts,
+    machine::{EffectState, Machine, uid_of},
     record::Record,
     recover::RecoverError,
 };
@@ -65,23 +66,42 @@ pub async fn sweep(
         tracing::warn!(cluster = name, %error, "marks cannot be looked for");
     }
     // All at once: an unreachable cluster costs its time-out once, not in a row.
-    let looks = clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
+    let known = known_leftovers(house).await?;
+    let looks =
+        clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
     let mut summaries = Vec::new();
     for (cluster, found) in futures::future::join_all(looks).await {
         let found = match found {
-            Ok(found) => found,
+            // A leftover of a run that the journal knows is that run's to clear.
+            Ok(found) => found.into_iter().filter(|f| !known.contains(&f.facts.uid)).collect(),
             Err(error) => {
                 tracing::warn!(cluster = cluster.name, %error, "marks cannot be looked for");
                 continue;
             }
         };
         for (run, objects) in by_run(found) {
-            let failed =
-                |source: DriveError| RecoverError::Run { run: run.clone(), source: Box::new(source) };
-            summaries.push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
+            let failed = |source: DriveError| RecoverError::Run {
+                run: run.clone(),
+                source: Box::new(source),
+            };
+            summaries
+                .push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
         }
     }
     Ok(summaries)
+}
+
+/// UIDs of the leftovers that the journal holds; recovery has just looked at them.
+async fn known_leftovers(house: &House) -> Result<BTreeSet<String>, RecoverError> {
+    let reader = house.leader.reader();
+    let mut known = BTreeSet::new();
+    for run in reader.unsettled_runs(house.clock.now().wall).await? {
+        let entries = reader.stream(&run).await?;
+        let Ok(machine) = Machine::replay(&entries) else { continue };
+        let left = machine.effects.values().filter(|e| matches!(e.state, EffectState::Left { .. }));
+        known.extend(left.filter_map(uid_of));
+    }
+    Ok(known)
 }
 
 /// Waits until it is sure that nobody renews the Leases of `instance`.
@@ -147,7 +167,8 @@ async fn find(cluster: &Cluster, instance: &str) -> Result<Vec<Found>, WorldErro
         for item in items {
             let mut item = item;
             item["kind"] = kind.into();
-            item["apiVersion"] = if group.is_empty() { "v1".into() } else { format!("{group}/v1").into() };
+            item["apiVersion"] =
+                if group.is_empty() { "v1".into() } else { format!("{group}/v1").into() };
             let facts = Facts::of(&item);
             let Some(mark) = facts.mark.clone() else { continue };
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);

@@ -53,7 +53,11 @@ impl Cluster {
     ///
     /// # Errors
     /// If the kubeconfig, token or CA file cannot be used.
-    pub async fn connect(name: &str, settings: &Settings, timings: &Timings) -> Result<Self, WorldError> {
+    pub async fn connect(
+        name: &str,
+        settings: &Settings,
+        timings: &Timings,
+    ) -> Result<Self, WorldError> {
         let login = |why: String| WorldError::Login { cluster: name.to_owned(), why };
         let mut config = match &settings.login {
             Login::Kubeconfig { path, context } => {
@@ -86,9 +90,11 @@ impl Cluster {
         config.default_retry = false;
         let agent = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
-        let client = Client::try_from(config).map_err(|error| match WorldError::from_kube(name, &error) {
-            WorldError::Unreachable { why, .. } => login(why),
-            other => other,
+        let client = Client::try_from(config).map_err(|error| {
+            match WorldError::from_kube(name, &error) {
+                WorldError::Unreachable { why, .. } => login(why),
+                other => other,
+            }
         })?;
         Ok(Self {
             name: name.to_owned(),
@@ -191,10 +197,9 @@ impl Cluster {
         match tokio::time::timeout(timeout, self.client.request::<Value>(request)).await {
             Ok(Ok(value)) => self.success(value),
             Ok(Err(error)) => Err(WorldError::from_kube(&self.name, &error)),
-            Err(_) => Err(WorldError::Timeout {
-                cluster: self.name.clone(),
-                seconds: timeout.as_secs(),
-            }),
+            Err(_) => {
+                Err(WorldError::Timeout { cluster: self.name.clone(), seconds: timeout.as_secs() })
+            }
         }
     }
 

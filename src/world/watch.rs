@@ -54,7 +54,9 @@ where
             Ok(event) => {
                 last_good = now;
                 let seen = match event {
-                    Event::Apply(object) | Event::InitApply(object) => Seen::Apply(Box::new(object)),
+                    Event::Apply(object) | Event::InitApply(object) => {
+                        Seen::Apply(Box::new(object))
+                    }
                     Event::Delete(object) => Seen::Delete(Box::new(object)),
                     Event::Init => Seen::Restart,
                     Event::InitDone => Seen::Complete,

@@ -81,12 +81,15 @@ fn one(run: Arc<Running>, check: BackgroundCheck) -> Task<()> {
     spawn(TaskKind::BackgroundCheck, &detail, token, async move {
         let base = match base(&run, &check.http) {
             Ok(base) => base.to_owned(),
-            Err(why) => return run.lever.pull(Reason::Check, format!("check {}: {why}", check.name)),
+            Err(why) => {
+                return run.lever.pull(Reason::Check, format!("check {}: {why}", check.name));
+            }
         };
         let mut lamp = Lamp::default();
         loop {
             let asked = run.clock().mono();
-            let answer = ask(&run.http, &base, &check.http, check.timeout, run.clock().as_ref()).await;
+            let answer =
+                ask(&run.http, &base, &check.http, check.timeout, run.clock().as_ref()).await;
             if let Some((colour, since)) = lamp.answer(answer.green, asked) {
                 let what = match colour {
                     Colour::Green => What::Green,

@@ -18,10 +18,7 @@ use crate::{
         event::Severity,
         step::{Running, StepEnd},
     },
-    world::{
-        access::Need,
-        kube::Cluster,
-    },
+    world::{access::Need, kube::Cluster},
 };
 
 /// What our account must be allowed to. Uncordoning is the same right as cordoning, so it is

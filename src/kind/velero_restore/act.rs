@@ -1,10 +1,6 @@
 //! The act of `veleroRestore`: sandbox first, then the watches, then the Restore.
 
-use std::{
-    collections::BTreeMap,
-    pin::pin,
-    time::Duration,
-};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use futures::StreamExt;
 use kube::{
@@ -16,7 +12,10 @@ use serde_json::Value;
 
 use super::{
     choose::{choose, judge_location, location_of},
-    decide::{self, Order, Standing, judge, not_accepted, picked_up, recovery_point, restore_body},
+    decide::{
+        self, Order, RecoveryPoint, Standing, judge, not_accepted, picked_up, recovery_point,
+        restore_body,
+    },
     object::{Backup, Location, Restore},
     spec::Spec,
 };
@@ -80,18 +79,21 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let resources = sandbox::resources(&spec.also_restore, &[])
         .map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let now = run.clock().now().wall;
-    let backups: Vec<Backup> = velero(cluster, "backups", Backup::parse).await.map_err(|e| vec![e])?;
+    let backups: Vec<Backup> =
+        velero(cluster, "backups", Backup::parse).await.map_err(|e| vec![e])?;
     let locations: Vec<Location> =
         velero(cluster, "backupstoragelocations", Location::parse).await.map_err(|e| vec![e])?;
     let needed_until = now + run.drill.deadline + run.drill.undo_patience;
     let chosen = choose(&backups, spec, needed_until).map_err(|why| vec![why])?;
     let mut findings = chosen.findings.clone();
-    let location = location_of(chosen.backup, &locations)
-        .ok_or_else(|| vec![format!("the location of backup {} does not exist", chosen.backup.metadata.name)])?;
+    let location = location_of(chosen.backup, &locations).ok_or_else(|| {
+        vec![format!("the location of backup {} does not exist", chosen.backup.metadata.name)]
+    })?;
     findings.extend(judge_location(location, now).map_err(|why| vec![why])?);
     let mut levels = BTreeMap::new();
     for namespace in &spec.namespaces {
-        let found = cluster.get(&namespace_target(namespace)).await.map_err(|e| vec![e.to_string()])?;
+        let found =
+            cluster.get(&namespace_target(namespace)).await.map_err(|e| vec![e.to_string()])?;
         let level = found.as_ref().and_then(|ns| {
             ns.pointer("/metadata/labels/pod-security.kubernetes.io~1enforce")?.as_str()
         });
@@ -202,8 +204,16 @@ pub async fn act(
     let now = run.clock().now();
     let wall_t0 = now.wall - now.mono.since(t0);
     let point = recovery_point(&plan.backup, wall_t0, run.record.run());
-    let what = What::RecoveryPoint { age_millis: point.age_millis() };
-    run.observe_with(step, what, t0, None, Some(point.note().to_owned())).await;
+    match &point {
+        RecoveryPoint::Age { .. } | RecoveryPoint::NotApplicable(_) => {
+            let what = What::RecoveryPoint { age_millis: point.age_millis() };
+            run.observe_with(step, what, t0, None, Some(point.note().to_owned())).await;
+        }
+        // Not observed: an objective that has no figure is unproven, which never passes.
+        RecoveryPoint::Unproven(why) => {
+            run.find(Severity::Warning, "veleroRestore.recoveryPoint", why.clone(), None).await;
+        }
+    }
 
     let end = follow(run, step, &name, t0, &mut restores).await;
     Ok(end
@@ -244,9 +254,7 @@ async fn make_sandbox(
             }),
         };
         let (n, name) = match run.effects.perform(wish).await? {
-            Outcome::Applied { n, .. } => {
-                (n, sandbox::namespace_name(run.record.run(), n, source))
-            }
+            Outcome::Applied { n, .. } => (n, sandbox::namespace_name(run.record.run(), n, source)),
             other => return Ok(Err(format!("the sandbox of {source}: {}", cause(&other)))),
         };
         let sandbox_name = name.clone();
@@ -272,7 +280,12 @@ async fn make_sandbox(
         };
         match run.effects.perform(wish).await? {
             Outcome::Applied { .. } => {}
-            other => return Ok(Err(format!("the sandbox of {source} cannot be closed: {}", cause(&other)))),
+            other => {
+                return Ok(Err(format!(
+                    "the sandbox of {source} cannot be closed: {}",
+                    cause(&other)
+                )));
+            }
         }
         mapping.insert(source.clone(), name);
         effects.push(n);
@@ -389,8 +402,13 @@ where
             }
             Seen::Gap { from, why } => {
                 lower = Some(lower.map_or(from, |l| l.min(from)));
-                run.find(Severity::Info, "watch.gap", format!("restores were out of sight: {why}"), None)
-                    .await;
+                run.find(
+                    Severity::Info,
+                    "watch.gap",
+                    format!("restores were out of sight: {why}"),
+                    None,
+                )
+                .await;
                 continue;
             }
             _ => continue,
@@ -403,7 +421,9 @@ where
         let restore = match serde_json::to_value(&*object).map(|value| Restore::parse(&value)) {
             Ok(Ok(restore)) => restore,
             Ok(Err(error)) => return StepEnd::failed(error.to_string()),
-            Err(error) => return StepEnd::failed(format!("restore {name} cannot be read: {error}")),
+            Err(error) => {
+                return StepEnd::failed(format!("restore {name} cannot be read: {error}"));
+            }
         };
         if !queued && picked_up(&restore) {
             queued = true;
@@ -411,9 +431,10 @@ where
         }
         match judge(&restore) {
             Standing::Going { phase, .. } => {
-                let items = restore.status.as_ref().and_then(|s| s.progress.as_ref()).and_then(|p| {
-                    Some(format!(", {} of {} items", p.items_restored?, p.total_items?))
-                });
+                let items =
+                    restore.status.as_ref().and_then(|s| s.progress.as_ref()).and_then(|p| {
+                        Some(format!(", {} of {} items", p.items_restored?, p.total_items?))
+                    });
                 let phase = if phase.is_empty() { "not picked up yet".to_owned() } else { phase };
                 run.say(format!("restore {name}: {phase}{}", items.unwrap_or_default()));
             }
@@ -455,4 +476,3 @@ fn typed(api_version: &str, kind: &str, object: &impl serde::Serialize) -> Value
     value["kind"] = kind.into();
     value
 }
-

@@ -75,10 +75,12 @@ impl Armed {
         let mut tasks = Vec::new();
         let mut firsts = Vec::new();
         for namespace in &namespaces {
-            let (first, task) = armed.follow::<Deployment>(run, cluster, namespace, Watched::Deployment);
+            let (first, task) =
+                armed.follow::<Deployment>(run, cluster, namespace, Watched::Deployment);
             firsts.push(first);
             tasks.push(task);
-            let (first, task) = armed.follow::<StatefulSet>(run, cluster, namespace, Watched::StatefulSet);
+            let (first, task) =
+                armed.follow::<StatefulSet>(run, cluster, namespace, Watched::StatefulSet);
             firsts.push(first);
             tasks.push(task);
             let (first, task) = armed.follow::<Pod>(run, cluster, namespace, Watched::Pod);
@@ -122,8 +124,7 @@ impl Armed {
             let mut blind: Option<Mono> = None;
             while let Some((at, seen)) = stream.next().await {
                 let Some(armed) = armed.upgrade() else { return };
-                let mut readiness =
-                    armed.readiness.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut readiness = armed.readiness.lock().unwrap_or_else(PoisonError::into_inner);
                 match seen {
                     Seen::Restart => listing = Some(Vec::new()),
                     Seen::Apply(object) => match &mut listing {
@@ -132,7 +133,8 @@ impl Armed {
                     },
                     Seen::Delete(object) => {
                         let name = object.name_any();
-                        readiness.apply(Shown::Gone { kind, namespace: namespace.clone(), name }, at);
+                        readiness
+                            .apply(Shown::Gone { kind, namespace: namespace.clone(), name }, at);
                     }
                     Seen::Complete => {
                         let objects = listing.take().unwrap_or_default();
@@ -203,8 +205,7 @@ pub async fn act(run: &Running, step: &str, spec: &Spec) -> StepEnd {
             }
             let lower = (window.lower < window.upper).then_some(window.lower);
             run.observe_with(step, What::Recovered, window.upper, lower, None).await;
-            return StepEnd::passed()
-                .with("watchedMillis", crate::clock::millis(now.since(began)));
+            return StepEnd::passed().with("watchedMillis", crate::clock::millis(now.since(began)));
         }
         let why = armed.with(Readiness::why_not);
         if why.is_empty() {

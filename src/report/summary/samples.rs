@@ -168,6 +168,8 @@ impl Stream {
     /// Ends the run as the driver does: the summary is the fold of what stands before.
     pub(crate) fn finish(&mut self) -> Vec<Entry> {
         let summary = super::Summary::fold(&self.entries).expect("a run");
+        // Later than what it sums up, as it is in the journal.
+        self.now += 7;
         self.push(Event::RunEnded {
             verdict: summary.verdict.expect("closed"),
             leftovers: u32::try_from(summary.leftovers.len()).expect("few"),
@@ -259,20 +261,14 @@ fn shop_restored(run: &mut Stream, later: u64) {
         What::RecoveryPoint { age_millis: Some(25_924_000) },
         1_412,
         None,
-        Some("sentinel of 2026-11-22T19:47:52Z in namespace shop"),
+        Some("from the startTimestamp 2026-11-22T19:48:01Z of backup shop-nightly-20261122194801"),
     );
     run.phase("restore", "restoring", 5_342);
-    run.end_with("restore", serde_json::json!({"itemsRestored": 41, "warnings": 0}));
+    run.end_with("restore", serde_json::json!({"itemsRestored": 41, "sandboxMillis": 1_330}));
     run.at(5_420).start("ready").saw("ready", What::WatchLag { millis: 35 }, 5_420);
-    run.at(ready).phase("ready", "scheduled", 6_260).phase("ready", "ready", ready);
-    run.at(ready + 10_000).saw_from(
-        "ready",
-        What::Recovered,
-        ready,
-        None,
-        Some("deployment shop/web, 3 of 3 pods"),
-    );
-    run.end_with("ready", serde_json::json!({"pods": 7, "stableForMillis": 10_000}));
+    run.at(ready).phase("ready", "scheduled", 6_260);
+    run.at(ready + 10_000).saw("ready", What::Recovered, ready);
+    run.end_with("ready", serde_json::json!({"watchedMillis": ready + 8_400}));
 }
 
 fn shop_undone(run: &mut Stream, at: u64) {
@@ -350,8 +346,16 @@ pub(crate) fn interrupted() -> Vec<Entry> {
         until: Mono(961_000),
     });
     for (n, object, why) in [
-        (1, "namespace fd-k3v5q2mzx7ab-shop", "the Restore was not terminal after 15m"),
-        (2, "restore velero/fd-p7dn4w2hy6tc-shop", "it is still InProgress after 15m"),
+        (
+            1,
+            "namespace fd-k3v5q2mzx7ab-shop on cluster production",
+            "the Restore was not terminal after 15m",
+        ),
+        (
+            2,
+            "restore velero/fd-p7dn4w2hy6tc-shop on cluster production",
+            "it is still InProgress after 15m",
+        ),
     ] {
         let (object, why) = (object.into(), why.into());
         run.at(1_961_000).push(Event::LeftoverNamed { n, object, why });
@@ -393,10 +397,19 @@ pub(crate) fn drained() -> Vec<Entry> {
     run.saw("node", What::T0, 155);
     run.at(4_000).saw("check:shop-answers", What::Red, 2_000);
     run.saw("check:shop-answers", What::Green, 2_900);
-    run.at(31_400).phase("node", "evicted", 8_155).phase("node", "scheduled", 8_160);
-    run.phase("node", "ready", 21_320);
+    run.at(31_400).saw("node", What::WatchLag { millis: 25 }, 31_400);
+    run.phase("node", "evicted", 8_155).phase("node", "gone", 9_190);
+    run.phase("node", "scheduled", 8_160).phase("node", "ready", 21_320);
     run.saw_from("node", What::Recovered, 21_340, Some(20_900), Some("statefulset shop/cart"));
-    run.end_with("node", serde_json::json!({"budgetWaitMillis": 6_100, "podsEvicted": 2}));
+    run.end_with(
+        "node",
+        serde_json::json!({"sinceFirstEvictionMillis": 31_245, "workloads": [
+            {"desired": 3, "lostReplicaMillis": 13_185, "minimumReady": 2, "readyBefore": 3,
+             "workload": "Deployment shop/web"},
+            {"desired": 1, "lostReplicaMillis": 21_185, "minimumReady": 0, "readyBefore": 1,
+             "workload": "StatefulSet shop/cart"},
+        ]}),
+    );
     run.push(Event::UndoSettled {
         n: 0,
         outcome: UndoOutcome::NotOurs("kubectl uncordoned and cordoned it".into()),

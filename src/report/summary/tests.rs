@@ -59,7 +59,7 @@ fn figures_of_the_passed_restore() {
     let phases: Vec<_> = recovery.phases.iter().map(|it| (&*it.name, it.millis)).collect();
     assert_eq!(
         phases,
-        [("queued", 540), ("restoring", 3_390), ("scheduled", 918), ("ready", 9_382)]
+        [("queued", 540), ("restoring", 3_390), ("scheduled", 918), ("recovered", 9_382)]
     );
     assert_eq!(summary.recovery_points[0].age_millis, Some(25_924_000));
     assert_eq!(summary.effect_counts, EffectCounts { undone: 3, ..EffectCounts::default() });
@@ -208,6 +208,16 @@ fn a_sweep_clears_leftovers_and_nothing_else() {
 }
 
 #[test]
+fn the_first_reason_decides() {
+    let mut run = shop_begun();
+    run.close(Reason::Halt, None).crash(false).close(Reason::Interrupted, None);
+    let summary = fold(&run.entries);
+    assert_eq!(summary.reason, Some(Reason::Halt));
+    assert_eq!(summary.verdict, Some(Verdict::Aborted));
+    assert_eq!(summary.interruptions.len(), 1);
+}
+
+#[test]
 fn what_is_no_run_is_refused() {
     let entries = passed();
     assert_eq!(Summary::fold(&[]), Err(FoldError::Empty));
@@ -299,6 +309,30 @@ fn every_prefix_of_every_sample_folds() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Phases of both steps, seen in any order and at any time, before T0 and after the end too.
+    #[test]
+    fn phases_sum_to_the_recovery_time(
+        phases in prop::collection::vec(
+            (prop::bool::ANY, prop::sample::select(vec!["a", "b", "c", "d"]), 0u64..20_000),
+            0..12,
+        ),
+        restored in 0u64..20_000,
+        recovered in prop::collection::vec((0u64..20_000, prop::option::of(0u64..20_000)), 1..4),
+    ) {
+        let mut run = shop_begun();
+        for (restore, name, at) in phases {
+            run.phase(if restore { "restore" } else { "ready" }, name, at);
+        }
+        run.phase("restore", "restoring", restored);
+        for (at, lower) in &recovered {
+            run.saw_from("ready", What::Recovered, *at, *lower, None);
+        }
+        let summary = fold(&run.entries);
+        check_figures(&summary);
+        let end = recovered.iter().map(|(at, _)| *at).max().unwrap_or(0).max(restored);
+        prop_assert_eq!(summary.recoveries[0].total_millis, Some(end.saturating_sub(1_412)));
+    }
 
     #[test]
     fn whatever_the_journal_holds_folds(tail in prop::collection::vec(any_entry(), 0..60)) {

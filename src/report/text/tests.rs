@@ -9,6 +9,13 @@ fn golden() {
 }
 
 #[test]
+fn the_picture_in_the_readme_is_true() {
+    let summary = Summary::fold(&samples::passed()).expect("a run");
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("```\n{}```", super::render(&summary))));
+}
+
+#[test]
 fn a_run_that_has_not_closed() {
     let entries = samples::passed();
     let summary = Summary::fold(&entries[..12]).expect("a run");

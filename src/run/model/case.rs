@@ -16,13 +16,21 @@ pub enum Fate {
     AfterLook,
     /// Just before the server would have dropped it.
     LastMoment,
+    /// A proxy lets it go after the settle time, while recovery may still be at work.
+    TooLate,
     /// A proxy lets it go after RunEnded.
     AfterEnd,
 }
 
 impl Fate {
-    const ALL: [Self; 5] =
-        [Self::Never, Self::BeforeLook, Self::AfterLook, Self::LastMoment, Self::AfterEnd];
+    const ALL: [Self; 6] = [
+        Self::Never,
+        Self::BeforeLook,
+        Self::AfterLook,
+        Self::LastMoment,
+        Self::TooLate,
+        Self::AfterEnd,
+    ];
 
     /// Every way that these calls may end up.
     pub fn assignments(calls: &[Call]) -> Vec<Vec<Self>> {
@@ -48,6 +56,8 @@ impl Fate {
 pub enum Mode {
     /// There was no crash: the run is halted, and its answers are lost.
     Halted,
+    /// There was no crash: the run settles what is in doubt, gives its node back, and then halts.
+    GoesOn,
     /// A new process of the same boot.
     SameBoot,
     /// Another boot, at once.
@@ -57,9 +67,17 @@ pub enum Mode {
 }
 
 impl Mode {
+    pub const ALL: [Self; 5] =
+        [Self::SameBoot, Self::OtherBoot, Self::HourLater, Self::Halted, Self::GoesOn];
+
+    /// Whether the process lives.
+    pub fn lives(self) -> bool {
+        matches!(self, Self::Halted | Self::GoesOn)
+    }
+
     pub fn gap(self) -> u64 {
         match self {
-            Self::Halted => 0,
+            Self::Halted | Self::GoesOn => 0,
             Self::SameBoot | Self::OtherBoot => 300,
             Self::HourLater => 3_600_000,
         }
@@ -78,10 +96,16 @@ pub enum Trouble {
     Cut(u64, bool),
     /// Both: Velero dead and the cluster out of reach.
     DeadAndCut(u64, u64),
+    /// The API server takes longer for an answer than the interval between two looks.
+    Slow,
+    /// And Velero is dead for good.
+    SlowAndDead,
 }
 
 /// Longer than any pass of the model.
 pub const LONG: u64 = 25_000;
+/// One way to a slow server.
+const SLOW: u64 = 350;
 pub const FOREVER: u64 = 1_000_000_000_000;
 
 impl Trouble {
@@ -92,7 +116,9 @@ impl Trouble {
             all.extend([Self::Cut(3000, lands), Self::Cut(LONG, lands)]);
         }
         let mut acts = vec![Act::StripMarks];
+        all.push(Self::Slow);
         if sample.has(Key::Restore) {
+            all.push(Self::SlowAndDead);
             all.extend([3000, LONG, FOREVER].map(Self::VeleroDead));
             all.extend([Self::DeadAndCut(3000, 2000), Self::DeadAndCut(LONG, 2000)]);
             acts.push(Act::RemakeSandbox);
@@ -109,7 +135,8 @@ impl Trouble {
     /// Whether it may leave something behind when the run ends.
     pub fn excuses(self) -> bool {
         match self {
-            Self::None => false,
+            Self::None | Self::Slow => false,
+            Self::SlowAndDead => true,
             Self::VeleroDead(time) | Self::Cut(time, _) | Self::DeadAndCut(time, _) => time >= LONG,
             Self::Act(act, _) => matches!(act, Act::RemakeSandbox | Act::StripMarks),
         }
@@ -120,6 +147,11 @@ impl Trouble {
         let cut = |time: u64| Span { from: recovery, until: recovery + time };
         match self {
             Self::None => {}
+            Self::Slow => world.way = SLOW,
+            Self::SlowAndDead => {
+                world.way = SLOW;
+                world.velero_dead = dead(FOREVER);
+            }
             Self::VeleroDead(time) => world.velero_dead = dead(time),
             Self::Cut(time, lands) => (world.cut, world.cut_lands) = (cut(time), lands),
             Self::DeadAndCut(time, out) => {
@@ -146,10 +178,15 @@ pub struct Crash {
 }
 
 impl Crash {
-    /// Whether this crash can be: an hour later nothing is on its way any more.
-    pub fn is_possible(&self) -> bool {
-        let on_its_way = |fate: &Fate| matches!(fate, Fate::AfterLook | Fate::LastMoment);
-        self.mode != Mode::HourLater || !self.fates.iter().any(on_its_way)
+    /// Whether this crash can be, and differs from others: an hour later nothing is on its way
+    /// any more, and the policy matters to calls that a proxy holds.
+    pub fn is_possible(&self, policy: bool) -> bool {
+        let any = |fate| self.fates.contains(&fate);
+        let on_its_way = any(Fate::AfterLook) || any(Fate::LastMoment) || any(Fate::TooLate);
+        if self.mode == Mode::HourLater && on_its_way {
+            return false;
+        }
+        policy || any(Fate::TooLate) || any(Fate::AfterEnd)
     }
 
     /// Lets the crash happen to a world; the clock then stands where recovery begins. Calls that
@@ -172,7 +209,16 @@ impl Crash {
                 Fate::BeforeLook => drop(world.land(&late)),
                 Fate::AfterLook => world.coming.push((recovery + 7, Coming::Call(late))),
                 Fate::LastMoment => world.coming.push((dropped - 50, Coming::Call(late))),
+                Fate::TooLate => world.coming.push((dropped + 400, Coming::Held(late))),
                 Fate::AfterEnd => held.push(late),
+            }
+        }
+        if self.mode == Mode::OtherBoot {
+            // What an earlier process of that boot sent was sent before its crash.
+            for (at, coming) in &mut world.coming {
+                if matches!(coming, Coming::Call(_)) {
+                    *at = (*at).min(crash + SETTLE - 50);
+                }
             }
         }
         self.trouble.befall(world, crash, recovery);

@@ -1,17 +1,16 @@
-//! Walks through the worlds of a sample, and judges each where it ends.
+//! Walks through the worlds of a sample: a crash after every event of its undisturbed run, and a
+//! second one after every event of the recovery.
 
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    super::{
-        closing::Rules,
-        event::{Event, Reason, UndoOutcome},
-        machine::{EffectState, Machine},
-    },
-    case::{Crash, Fate, LONG, Mode, Trouble},
+    super::{closing::Rules, machine::Machine},
+    case::{Crash, Fate, Mode, Trouble},
+    judge::differences,
+    recovery::{End, Recovery},
     sample::Sample,
     shell::{Boot, Point, Shell},
-    world::{Call, Key, Maker, World},
+    world::World,
 };
 
 /// What a walk found.
@@ -28,75 +27,67 @@ pub struct Found {
 struct Story<'a> {
     sample: &'a Sample,
     policy: bool,
-    crashes: Vec<(&'a Crash, &'a Point)>,
+    crashes: &'a [(&'a Crash, &'a Point)],
+    end: &'a End,
 }
 
 impl fmt::Display for Story<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let policy = if self.policy { "on" } else { "off" };
         write!(f, "{}, epoch policy {policy}", self.sample.name)?;
-        for (crash, point) in &self.crashes {
+        for (crash, point) in self.crashes {
             write!(f, "; crash after event {} {}", crash.after, point.name)?;
             for (call, fate) in point.calls.iter().zip(&crash.fates) {
                 write!(f, ", {:?} of {} arrives {fate:?}", call.what, call.key.target())?;
             }
-            write!(f, ", {:?}, trouble {:?}", crash.mode, crash.trouble)?;
+            write!(f, ", then {:?}, trouble {:?}", crash.mode, crash.trouble)?;
         }
-        Ok(())
+        write!(f, "{}", self.end.note)
     }
 }
 
 impl Found {
-    fn judge(&mut self, story: &Story<'_>, broken: &[String]) {
-        if broken.is_empty() {
-            return;
-        }
-        self.violations += 1;
-        for words in broken {
+    fn judge(&mut self, story: &Story<'_>) {
+        self.worlds += 1;
+        self.violations += u64::from(!story.end.broken.is_empty());
+        for words in &story.end.broken {
             let of_kind = self.words.entry(words.clone());
             of_kind.or_insert_with(|| (0, story.to_string())).0 += 1;
         }
     }
+
+    fn has(&self, words: &str) -> bool {
+        self.words.keys().any(|kind| kind.contains(words))
+    }
 }
 
-/// What a process leaves when it is through.
-struct After<'a> {
-    shell: Shell<'a>,
-    held: Vec<Call>,
-}
-
-/// Every world of a sample, or the first that breaks a rule if `first_only`.
-pub fn explore(sample: &Sample, rules: Rules, first_only: bool) -> Found {
+/// Every world of a sample, or as many as it takes until a violation says `until`.
+pub fn explore(sample: &Sample, rules: Rules, until: Option<&str>) -> Found {
     let mut found = Found::default();
-    let boot = Boot { id: "boot-0".to_owned(), zero: 0 };
-    let mut shell = Shell::new(sample, World::new(), Machine::default(), boot);
+    let mut shell = Shell::new(sample, World::new(), Machine::default(), Boot::at(0));
     (shell.rules, shell.record, shell.calm) = (rules, true, true);
     shell.forward();
-    let quiet = Story { sample, policy: true, crashes: Vec::new() };
-    found.worlds += 1;
     let mut broken = shell.world.broken.clone();
     broken.extend(differences(sample, &shell.world, &shell.machine, false));
-    found.judge(&quiet, &broken);
-    let points = std::mem::take(&mut shell.points);
+    let end = End { note: String::new(), broken };
+    found.judge(&Story { sample, policy: true, crashes: &[], end: &end });
 
+    let points = std::mem::take(&mut shell.points);
     for (after, point) in points.iter().enumerate() {
         for fates in Fate::assignments(&point.calls) {
-            for mode in [Mode::SameBoot, Mode::OtherBoot, Mode::HourLater, Mode::Halted] {
+            for mode in Mode::ALL {
                 for trouble in Trouble::all(sample) {
-                    let held = fates.contains(&Fate::AfterEnd);
+                    let crash = Crash { after, fates: fates.clone(), mode, trouble };
                     for policy in [true, false] {
-                        let crash = Crash { after, fates: fates.clone(), mode, trouble };
-                        let open = point.machine.is_open();
-                        if !crash.is_possible()
-                            || !(policy || held)
-                            || mode == Mode::Halted && !open
+                        if crash.is_possible(policy)
+                            && (!mode.lives() || point.machine.is_open())
+                            && (mode != Mode::GoesOn || Shell::can_go_on(&point.machine))
                         {
-                            continue;
+                            walk(sample, rules, &crash, point, policy, &mut found);
                         }
-                        one(sample, rules, &crash, point, policy, &mut found);
-                        if first_only && found.violations > 0 {
-                            return found;
-                        }
+                    }
+                    if until.is_some_and(|words| found.has(words)) {
+                        return found;
                     }
                 }
             }
@@ -107,7 +98,7 @@ pub fn explore(sample: &Sample, rules: Rules, first_only: bool) -> Found {
 
 /// One crash after a point of the undisturbed run, then a second one at every event of its
 /// recovery.
-fn one(
+fn walk(
     sample: &Sample,
     rules: Rules,
     crash: &Crash,
@@ -115,15 +106,14 @@ fn one(
     policy: bool,
     found: &mut Found,
 ) {
-    let first = Recovery { sample, rules, policy };
-    let after = first.run(crash, point, Vec::new(), 1, true);
-    let points = after.shell.points.clone();
+    let recovery = Recovery { sample, rules, policy };
+    let mut after = recovery.run(crash, point, Vec::new(), 1);
+    let points = std::mem::take(&mut after.shell.points);
     let held = after.held.clone();
-    found.worlds += 1;
     found.recoveries += 1;
-    let broken = first.finish(after, &[crash]);
-    let crashes = vec![(crash, point)];
-    found.judge(&Story { sample, policy, crashes }, &broken);
+    for end in &recovery.finish(after, crash.trouble, true) {
+        found.judge(&Story { sample, policy, crashes: &[(crash, point)], end });
+    }
 
     for (after, second_point) in points.iter().enumerate() {
         if second_point.name == "RunEnded" {
@@ -135,172 +125,25 @@ fn one(
                     continue;
                 }
                 let second = Crash { after, fates: fates.clone(), mode, trouble: Trouble::None };
-                let after = first.run(&second, second_point, held.clone(), 2, false);
-                found.worlds += 1;
+                let after = recovery.run(&second, second_point, held.clone(), 2);
                 found.recoveries += 1;
-                let broken = first.finish(after, &[crash, &second]);
-                let crashes = vec![(crash, point), (&second, second_point)];
-                found.judge(&Story { sample, policy, crashes }, &broken);
+                for end in &recovery.finish(after, crash.trouble, false) {
+                    let crashes = &[(crash, point), (&second, second_point)];
+                    found.judge(&Story { sample, policy, crashes, end });
+                }
             }
         }
     }
 }
 
 /// The product of everything with everything would take hours and repeat itself: with trouble
-/// about, a second crash comes in the boot of the first, and its calls arrive early or never.
+/// about, both crashes stay in one boot, and the calls of the second arrive early or never.
 fn is_worth_a_second_crash(first: &Crash, fates: &[Fate], mode: Mode) -> bool {
     if first.mode == Mode::HourLater || first.mode == Mode::Halted {
         return false;
     }
     let early = |fate: &Fate| matches!(fate, Fate::Never | Fate::BeforeLook);
-    first.trouble == Trouble::None || mode == Mode::SameBoot && fates.iter().all(early)
-}
-
-struct Recovery<'a> {
-    sample: &'a Sample,
-    rules: Rules,
-    policy: bool,
-}
-
-impl<'a> Recovery<'a> {
-    /// Lets the crash happen and recovers.
-    fn run(
-        &self,
-        crash: &Crash,
-        point: &Point,
-        mut held: Vec<Call>,
-        number: u64,
-        record: bool,
-    ) -> After<'a> {
-        let mut world = point.world.clone();
-        world.policy = self.policy;
-        let calm = crash.trouble == Trouble::None
-            && number == 1
-            && !crash.fates.iter().any(|fate| *fate == Fate::AfterLook || *fate == Fate::LastMoment);
-        crash.happen(&mut world, &point.calls, &mut held);
-        let same_boot = matches!(crash.mode, Mode::SameBoot | Mode::Halted);
-        // The boot of the last event goes on, or one begins now.
-        let zero = match (same_boot, point.machine.last_boot.strip_prefix("boot-")) {
-            (true, Some(zero)) => zero.parse().unwrap_or(0),
-            _ => world.now - 100,
-        };
-        let boot = Boot { id: format!("boot-{zero}"), zero };
-        let mut shell = Shell::new(self.sample, world, point.machine.clone(), boot);
-        (shell.rules, shell.record, shell.calm) = (self.rules, record, calm);
-        if crash.mode == Mode::Halted {
-            shell.end(Reason::Halt);
-            return After { shell, held };
-        }
-        shell.world.epoch += 1;
-        shell.epoch = shell.world.epoch;
-        if shell.machine.next_seq > 0 && !shell.machine.is_ended() {
-            let last_seq = shell.machine.next_seq - 1;
-            let process = format!("process-{number}");
-            shell.append(Event::RunRecovered { process, same_boot, last_seq });
-            shell.end(Reason::Interrupted);
-        }
-        After { shell, held }
-    }
-
-    /// What was held arrives; the sweep goes over the run, at once and again when all trouble is
-    /// over. Then everything must be as it was, or be named.
-    fn finish(&self, after: After<'a>, crashes: &[&Crash]) -> Vec<String> {
-        let After { mut shell, held } = after;
-        let trouble = crashes[0].trouble;
-        let mut early = Vec::new();
-        if shell.machine.is_ended() && shell.machine.leftovers() > 0 && !trouble.excuses() {
-            early.push("the run ended with a leftover that nothing excuses".to_owned());
-        }
-        if let Some(lease) = shell.machine.effects.get(&0) {
-            let left = matches!(lease.state, EffectState::Left { .. });
-            if left && !matches!(trouble, Trouble::Cut(LONG, _)) {
-                early.push("the Lease was left though it could be deleted".to_owned());
-            }
-        }
-        shell.world.advance(shell.world.now + 100);
-        let arrives: Vec<&Call> = held.iter().filter(|call| !shell.world.denies(call)).collect();
-        for call in &arrives {
-            shell.world.land(call);
-        }
-        shell.record = false;
-        shell.calm = false;
-        shell.world.advance(shell.world.now + 100);
-        shell.pass();
-        let over = trouble_ends(trouble, &shell.world);
-        shell.world.advance(over.max(shell.world.now) + 6000);
-        shell.pass();
-        if trouble.excuses() || !arrives.is_empty() {
-            shell.world.advance(shell.world.now + 6000);
-            shell.pass();
-        }
-        let excused = trouble.excuses() || !arrives.is_empty();
-        early.append(&mut shell.world.broken);
-        early.extend(differences(self.sample, &shell.world, &shell.machine, excused));
-        early
-    }
-}
-
-fn trouble_ends(trouble: Trouble, world: &World) -> u64 {
-    match trouble {
-        Trouble::VeleroDead(LONG) | Trouble::DeadAndCut(LONG, _) => world.velero_dead.until,
-        Trouble::Cut(..) => world.cut.until,
-        _ => world.now,
-    }
-}
-
-/// Whatever is not as it was before the run and not named, or named without being there.
-fn differences(sample: &Sample, world: &World, machine: &Machine, excused: bool) -> Vec<String> {
-    let mut all = Vec::new();
-    let first = World::new();
-    for key in [Key::OtherNode, Key::OtherNamespace] {
-        if world.objects.get(&key) != first.objects.get(&key) {
-            all.push(format!("{} is not ours and was touched", key.target()));
-        }
-    }
-    if machine.next_seq > 0 && !machine.is_ended() {
-        all.push("the run did not end".to_owned());
-    }
-    let state = |key: Key| {
-        let n = sample.keys.iter().position(|one| *one == key)?;
-        machine.effects.get(&u32::try_from(n).unwrap_or(u32::MAX)).map(|effect| &effect.state)
-    };
-    for key in [Key::Lease, Key::Sandbox, Key::Policy, Key::Kept, Key::Restore, Key::Node] {
-        let object = world.objects.get(&key);
-        let is_left = matches!(state(key), Some(EffectState::Left { .. }));
-        let differs = match (key, object) {
-            (Key::Node, Some(node)) => {
-                let cordon = world.human_cordon.then_some(Maker::Human);
-                node.cordon != cordon || node.mark.is_some() || node.fence
-            }
-            // It goes with its namespace, and the namespace names it.
-            (Key::Policy, Some(_)) => !world.objects.contains_key(&Key::Sandbox),
-            (Key::Kept, Some(_)) => !matches!(
-                state(key),
-                Some(EffectState::Kept | EffectState::Cleared)
-            ),
-            (_, Some(object)) => object.maker != Maker::Human,
-            (_, None) => false,
-        };
-        let stripped = object.is_some_and(|object| object.stripped.is_some());
-        let not_ours = matches!(
-            state(key),
-            Some(EffectState::Over(UndoOutcome::NotOurs(_)) | EffectState::Foreign)
-        );
-        let target = key.target();
-        if differs && !(is_left || stripped && not_ours) {
-            all.push(format!("{target} stays and nothing names it: {:?}", state(key)));
-        } else if differs && !excused {
-            all.push(format!("{target} was left without need"));
-        } else if is_left && !differs && object.is_none_or(|o| o.maker != Maker::Human) {
-            all.push(format!("{target} is named as a leftover and is not there"));
-        }
-    }
-    for effect in machine.effects.values() {
-        let over = matches!(effect.state, EffectState::Left { .. } | EffectState::Cleared);
-        if effect.was_left && !over {
-            let target = &effect.intent.target;
-            all.push(format!("leftover {target} is neither left nor cleared: {:?}", effect.state));
-        }
-    }
-    all
+    let calm = first.trouble == Trouble::None && !fates.contains(&Fate::TooLate);
+    let one_boot = first.mode == Mode::SameBoot && mode == Mode::SameBoot;
+    calm || one_boot && fates.iter().all(early)
 }

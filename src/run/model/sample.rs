@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    super::event::{EffectNo, Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What},
+    super::event::{
+        EffectNo, Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What,
+    },
     world::Key,
 };
 use crate::{
@@ -16,7 +18,7 @@ pub const SEND: u64 = 500;
 /// The settle time, in milliseconds.
 pub const SETTLE: u64 = 1500;
 /// Patience of the undo, in milliseconds.
-pub const PATIENCE: u64 = 8000;
+pub const PATIENCE: u64 = 10_000;
 
 pub fn patience() -> Duration {
     Duration::from_millis(PATIENCE)

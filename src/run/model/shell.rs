@@ -1,6 +1,8 @@
 //! The model's shell: does what [`Closing`] says, against the model's world, and keeps a snapshot
 //! at every event, because a crash may come after each of them.
 
+use std::time::Duration;
+
 use super::{
     super::{
         closing::{Closing, Rules, Todo},
@@ -8,23 +10,29 @@ use super::{
             EffectNo, Entry, Event, Evidence, Intent, Precondition, Reason, Settled, Verb, Verdict,
         },
         look::{Ask, Facts, Heard, Request, RestoreFacts},
-        machine::Machine,
+        machine::{EffectState, Machine},
     },
-    sample::{INSTANCE, Move, Plan, RUN, SEND, SETTLE, Sample, patience},
+    sample::{INSTANCE, Move, PATIENCE, Plan, RUN, SEND, SETTLE, Sample, patience},
     world::{Answer, Call, Key, Maker, What, World},
 };
 use crate::{clock::Mono, mark::Mark};
 
-/// A request reaches the server after this, and its answer comes after twice as long.
-pub const WAY: u64 = 5;
 /// A closing that calls for more than this in one second spins.
 const CALLS_IN_A_SECOND: u32 = 150;
+/// A pass ends within its patience, and what it had begun by then.
+const LONGEST: u64 = PATIENCE + SEND + SETTLE + 8000;
 
 /// A boot: its name, and the instant of the world at which its clock stood at 0.
 #[derive(Clone, Debug)]
 pub struct Boot {
     pub id: String,
     pub zero: u64,
+}
+
+impl Boot {
+    pub fn at(zero: u64) -> Self {
+        Self { id: format!("boot-{zero}"), zero }
+    }
 }
 
 /// The world and the journal right after an event, and what was sent before the next.
@@ -36,7 +44,7 @@ pub struct Point {
     pub name: &'static str,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shell<'a> {
     pub sample: &'a Sample,
     pub world: World,
@@ -134,13 +142,38 @@ impl<'a> Shell<'a> {
                 Move::Pass(time) => self.world.advance(self.world.now + time),
                 Move::Effect(plan) => self.effect(&plan),
                 Move::Release(effects) => {
-                    let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
-                    self.close(closing.with_rules(self.rules).only(effects));
+                    let closing =
+                        Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+                    self.close(closing.with_rules(self.rules).only(effects).never_leave());
                 }
             }
             self.world.advance(self.world.now + 20);
         }
         self.end(Reason::Completed);
+    }
+
+    /// Whether something is in doubt, or a node can be given back, while the run is open.
+    pub fn can_go_on(machine: &Machine) -> bool {
+        machine.effects.values().any(|effect| match effect.state {
+            EffectState::Intended => true,
+            EffectState::Applied { .. } => effect.is_cordon(),
+            _ => false,
+        })
+    }
+
+    /// What a live run does before it closes: it settles lost answers and gives nodes back.
+    pub fn go_on(&mut self) {
+        let cordons: Vec<EffectNo> =
+            self.machine.effects.values().filter(|e| e.is_cordon()).map(|e| e.intent.n).collect();
+        let open = self.machine.effects.values().find(|e| e.state == EffectState::Intended);
+        if let Some(n) = open.map(|effect| effect.intent.n) {
+            self.append(Event::EffectDoubted { n, error: "the answer was lost".to_owned() });
+            let patience = Duration::from_millis(SEND + 2 * SETTLE);
+            let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience);
+            self.close(closing.with_rules(self.rules).only([n]).settle_only());
+        }
+        let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+        self.close(closing.with_rules(self.rules).only(cordons).never_leave());
     }
 
     /// Closes, for this reason if the run is still open, and ends.
@@ -198,14 +231,14 @@ impl<'a> Shell<'a> {
             },
             prior: None,
             mark: self.mark(n),
-            send_by: self.mono().plus(std::time::Duration::from_millis(SEND)),
+            send_by: self.mono().plus(Duration::from_millis(SEND)),
             undo: plan.undo.clone(),
         })));
-        self.world.advance(self.world.now + WAY);
+        self.world.advance(self.world.now + self.world.way);
         let Some(Answer::Done(uid)) = self.send(call) else {
             return self.broken(format!("the undisturbed run could not do {call:?}"));
         };
-        self.world.advance(self.world.now + WAY);
+        self.world.advance(self.world.now + self.world.way);
         let settled = Settled::Applied { uid: uid.to_string(), by: Evidence::Answered };
         self.append(Event::EffectSettled { n, settled });
     }
@@ -220,7 +253,7 @@ impl<'a> Shell<'a> {
                 (second, calls) = (self.world.now / 1000, 0);
             }
             calls += 1;
-            if calls > CALLS_IN_A_SECOND || self.world.now > begun + 120_000 {
+            if calls > CALLS_IN_A_SECOND || self.world.now > begun + LONGEST {
                 return self.broken("closing spins".to_owned());
             }
             self.node_is_given_back(begun);
@@ -236,9 +269,9 @@ impl<'a> Shell<'a> {
                 Todo::Finished => return,
                 Todo::Ask(asks) => {
                     let asked = self.mono();
-                    self.world.advance(self.world.now + WAY);
+                    self.world.advance(self.world.now + self.world.way);
                     let heard: Vec<Heard> = asks.iter().map(|ask| self.ask(ask)).collect();
-                    self.world.advance(self.world.now + WAY);
+                    self.world.advance(self.world.now + self.world.way);
                     for (ask, heard) in asks.iter().zip(heard) {
                         closing.heard(ask, heard, asked, self.mono());
                     }
@@ -250,10 +283,12 @@ impl<'a> Shell<'a> {
     /// A node waits for nobody: it is uncordoned within 1.5 s of reaching the cluster.
     fn node_is_given_back(&mut self, begun: u64) {
         let from = if self.world.cut.has(begun) { self.world.cut.until } else { begun };
-        let ours = self.world.objects.get(&Key::Node).is_some_and(|node| {
-            node.cordon == Some(Maker::Us) && node.stripped.is_none()
-        });
-        let late = self.world.now > from.saturating_add(1500);
+        let ours = self
+            .world
+            .objects
+            .get(&Key::Node)
+            .is_some_and(|node| node.cordon == Some(Maker::Us) && node.stripped.is_none());
+        let late = self.world.now > from.saturating_add(1500 + 6 * self.world.way);
         if self.machine.is_closing() && ours && late && !self.told_late {
             self.told_late = true;
             self.broken("the node waited for something else".to_owned());
@@ -277,7 +312,10 @@ impl<'a> Shell<'a> {
             }
             Ask::Look(_) => return self.look(key),
             Ask::Bump(_, pin) => (What::Bump, pin),
-            Ask::Send(_, Request::Delete(pin)) => (What::Delete, pin),
+            Ask::Send(_, Request::Delete(pin)) => {
+                self.comes_in_order(n, pin.resource_version.is_some());
+                (What::Delete, pin)
+            }
             Ask::Send(_, Request::Uncordon(pin)) => (What::Uncordon, pin),
             Ask::Send(_, Request::Strip(pin)) => (What::Strip, pin),
         };
@@ -301,6 +339,20 @@ impl<'a> Shell<'a> {
         }
     }
 
+    /// The Lease goes last, and a Restore that Velero has seen goes after its sandbox.
+    fn comes_in_order(&mut self, n: EffectNo, pinned: bool) {
+        let key = self.key(n);
+        let picked_up = self.world.objects.get(&key).is_some_and(|object| object.picked_up);
+        let first = self.machine.effects.values().find(|other| match key {
+            Key::Lease => other.intent.n != n && !other.is_final(),
+            Key::Restore => picked_up && !pinned && other.is_sandbox() && !other.is_final(),
+            _ => false,
+        });
+        if let Some(first) = first.map(|effect| effect.intent.target.to_string()) {
+            self.broken(format!("{} was deleted before {first}", key.target()));
+        }
+    }
+
     fn look(&self, key: Key) -> Heard {
         let Some(object) = self.world.objects.get(&key) else { return Heard::Missing };
         Heard::Object(Facts {
@@ -309,12 +361,11 @@ impl<'a> Shell<'a> {
             mark: object.mark.map(|effect| self.mark(effect)),
             terminating: object.gone_at.is_some(),
             unschedulable: object.cordon.is_some(),
+            unmanaged: false,
             cordon_is_ours: object.cordon == Some(Maker::Us),
             fence: object.fence,
-            restore: (key == Key::Restore).then_some(RestoreFacts {
-                picked_up: object.picked_up,
-                terminal: object.terminal,
-            }),
+            restore: (key == Key::Restore)
+                .then_some(RestoreFacts { picked_up: object.picked_up, terminal: object.terminal }),
         })
     }
 }

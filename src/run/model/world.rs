@@ -35,7 +35,9 @@ impl Key {
         let (group, version, kind, namespace, name) = match self {
             Self::Lease => ("coordination.k8s.io", "v1", "Lease", Some("firedrill"), "firedrill"),
             Self::Sandbox => ("", "v1", "Namespace", None, "fd-shop"),
-            Self::Policy => ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny"),
+            Self::Policy => {
+                ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny")
+            }
             Self::Kept => ("", "v1", "ConfigMap", Some("firedrill"), "fd-kept"),
             Self::Restore => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore"),
             Self::Node => ("", "v1", "Node", None, "node-1"),
@@ -124,6 +126,8 @@ pub enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coming {
     Call(Call),
+    /// Longer on its way than the server's time-out allows; the policy may stop it.
+    Held(Call),
     Act(Act),
 }
 
@@ -166,6 +170,10 @@ pub struct World {
     /// While firedrill does not reach the cluster; whether its writes arrive all the same.
     pub cut: Span,
     pub cut_lands: bool,
+    /// A request reaches the server after this, and its answer comes after twice as long.
+    pub way: u64,
+    /// A write arrived after the settle time, while the run was still closing.
+    pub unforeseen: bool,
     pub coming: Vec<(u64, Coming)>,
     /// A human has cordoned the node, and nobody may clear that.
     pub human_cordon: bool,
@@ -186,6 +194,8 @@ impl World {
             works: Vec::new(),
             cut: Span::NEVER,
             cut_lands: false,
+            way: 5,
+            unforeseen: false,
             coming: Vec::new(),
             human_cordon: false,
             node_remade: false,
@@ -200,8 +210,8 @@ impl World {
     fn make(&mut self, key: Key, maker: Maker, mark: Option<u32>) -> u64 {
         self.serial += 2;
         let object = Object {
-            uid: self.serial,
-            version: self.serial + 1,
+            uid: self.serial - 1,
+            version: self.serial,
             maker,
             mark,
             stripped: None,
@@ -276,6 +286,11 @@ impl World {
         for (_, coming) in due {
             match coming {
                 Coming::Call(call) => drop(self.land(&call)),
+                Coming::Held(call) if self.denies(&call) => {}
+                Coming::Held(call) => {
+                    self.unforeseen = true;
+                    self.land(&call);
+                }
                 Coming::Act(act) => self.act(act),
             }
         }
@@ -336,8 +351,12 @@ impl World {
                 }
             }
             Act::StripMarks => {
-                let marked: Vec<Key> =
-                    self.objects.iter().filter(|(_, o)| o.mark.is_some()).map(|(k, _)| *k).collect();
+                let marked: Vec<Key> = self
+                    .objects
+                    .iter()
+                    .filter(|(_, o)| o.mark.is_some())
+                    .map(|(k, _)| *k)
+                    .collect();
                 for key in marked {
                     self.change(key, |object| {
                         object.mark = None;
@@ -421,9 +440,9 @@ impl World {
         if object.maker != Maker::Us {
             self.broken.push(format!("{target} was deleted, which {:?} made", object.maker));
         }
-        // 10 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
+        // 200 ms: who strips a mark between our look and our delete cannot be noticed by a pin to
         // the UID alone.
-        if object.stripped.is_some_and(|at| call.sent > at + 10) {
+        if object.stripped.is_some_and(|at| call.sent > at + 200 + 2 * self.way) {
             self.broken.push(format!("{target} was deleted without our mark on it"));
         }
         let acts = match key {
@@ -431,12 +450,14 @@ impl World {
             Key::Restore => object.picked_up && !object.terminal,
             _ => false,
         };
-        if acts {
+        if acts && !self.unforeseen {
             self.broken.push(format!("{target} was deleted while a Restore could still act"));
         }
         let now = self.now;
         match key {
-            Key::Sandbox => self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES))),
+            Key::Sandbox => {
+                self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES)))
+            }
             Key::Restore if object.picked_up => {
                 self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + 300)));
             }

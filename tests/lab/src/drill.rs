@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 
 use crate::{
     Lab, Options,
-    firedrill::{self, ConfigOptions},
     account::repository,
+    firedrill::{self, ConfigOptions},
     shop::{Shop, ShopOptions},
 };
 

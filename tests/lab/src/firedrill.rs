@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::{Lab, parts::require_c_compiler, pki::quoted, account, s3::BUCKET, s3::REGION};
+use crate::{Lab, account, parts::require_c_compiler, pki::quoted, s3::BUCKET, s3::REGION};
 
 /// What of the configuration a test may set; the rest points at the lab.
 #[derive(Clone, Debug, Default)]

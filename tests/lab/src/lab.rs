@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
+    account,
     apply::{Applier, documents},
     background,
     control_plane::{ControlPlane, LIMIT},
@@ -27,7 +28,6 @@ use crate::{
     ports::Ports,
     processes::{self, PortTaken, Processes},
     progress::Progress,
-    account,
     s3::S3,
     site::Site,
     velero,

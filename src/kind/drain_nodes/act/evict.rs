@@ -179,7 +179,8 @@ fn heard(
             queue.not_before.insert(uid, now.plus(AGAIN));
             None
         }
-        Answer::BudgetRefused { why, retry_after } | Answer::TooManyRequests { why, retry_after } => {
+        Answer::BudgetRefused { why, retry_after }
+        | Answer::TooManyRequests { why, retry_after } => {
             run.say(format!("{name} waits: {why}"));
             let pause = retry_after.map_or(AGAIN, Duration::from_secs);
             queue.not_before.insert(uid, now.plus(pause));

@@ -216,13 +216,10 @@ impl View {
 
     fn relist(&mut self, items: Vec<Pod>, blind: Mono, at: Mono) {
         let of = |pod: &Pod| pod.metadata.namespace.clone().unwrap_or_default();
-        let namespaces: BTreeSet<String> =
-            self.pods.values().chain(&items).map(of).collect();
+        let namespaces: BTreeSet<String> = self.pods.values().chain(&items).map(of).collect();
         let gone: Vec<String> = self.pods.keys().cloned().collect();
-        self.pods = items
-            .iter()
-            .filter_map(|pod| Some((pod.metadata.uid.clone()?, pod.clone())))
-            .collect();
+        self.pods =
+            items.iter().filter_map(|pod| Some((pod.metadata.uid.clone()?, pod.clone()))).collect();
         for uid in gone.iter().filter(|uid| !self.pods.contains_key(*uid)) {
             self.gate.left(uid);
         }
