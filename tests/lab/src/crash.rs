@@ -54,6 +54,7 @@ pub async fn run(
 ) -> anyhow::Result<Report> {
     let mut rig = Rig::start(lab, firedrill, scenario).await?;
     let events = rig.undisturbed().await?;
+    rig.tidy(false).await?;
     rig.say(&format!("an undisturbed run has {} events; seed {}", events.len(), choice.seed));
     let plan = Plan::new(scenario, u32::try_from(events.len())?);
     let cases = match &choice.case {

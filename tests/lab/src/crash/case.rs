@@ -81,14 +81,15 @@ impl Rig<'_> {
         match case.fault {
             Fault::Killed(point) => {
                 self.kill(program, point, told).await?;
-                recover(program, case.by, told).await?;
+                self.recover(program, case.by, told).await?;
             }
             Fault::Lost(point) => {
                 self.kill(program, point, told).await?;
                 program.lose_journal()?;
-                recover(program, case.by, told).await?;
+                self.recover(program, case.by, told).await?;
             }
             Fault::Held(write, moment) => self.held(program, write, moment, case.by, told).await?,
+            Fault::LostHeld(write) => self.lost_held(program, write, case.by, told).await?,
             Fault::Cordon(meddling) => self.cordon(program, meddling, case.by, told).await?,
         }
         let verified = program.verify().await?;
@@ -115,14 +116,38 @@ impl Rig<'_> {
         }
         Ok(())
     }
-}
 
-/// Recovers, which must end with 0.
-async fn recover(program: &Program, by: Recovery, told: &mut Told) -> anyhow::Result<()> {
-    let ended = match by {
-        Recovery::Run => program.run().await?,
-        Recovery::Undo => program.undo().await?,
-    };
-    told.ended(&by.to_string(), ended, program);
-    Ok(())
+    /// Recovers, which must end with 0.
+    pub async fn recover(
+        &self,
+        program: &Program,
+        by: Recovery,
+        told: &mut Told,
+    ) -> anyhow::Result<()> {
+        let ended = match by {
+            Recovery::Run => program.run().await?,
+            Recovery::Undo => program.undo().await?,
+        };
+        self.recovered(program, by, ended, told).await
+    }
+
+    /// Judges how a recovery ended.
+    pub async fn recovered(
+        &self,
+        program: &Program,
+        by: Recovery,
+        ended: Ended,
+        told: &mut Told,
+    ) -> anyhow::Result<()> {
+        // The killed run has emptied the node that the next one picks: it is right to refuse.
+        if by == Recovery::Run && ended.is(3) && program.tail().contains("no pod to evict") {
+            told.recovery.push("run refused (node empty)".to_owned());
+            self.spread().await?;
+            let again = program.run().await?;
+            told.ended("run", again, program);
+        } else {
+            told.ended(&by.to_string(), ended, program);
+        }
+        Ok(())
+    }
 }

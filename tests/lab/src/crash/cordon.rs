@@ -1,11 +1,11 @@
 //! What people do to nodes around a crash, and the lab put in order after a case.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::{
     coordination::v1::Lease,
-    core::v1::{Namespace, Node},
+    core::v1::{Namespace, Node, Pod},
 };
 use kube::{
     Api, ResourceExt as _,
@@ -18,10 +18,11 @@ use super::{
     held::die_holding,
     plan::{Meddling, Recovery},
     rig::{Program, Rig},
-    scenario::EVICTION,
+    scenario::{EVICTION, Scenario},
 };
 use crate::{
     picture::{DRILLABLE, NAME_PREFIX, NodeState, OUR_KEYS},
+    shop::unready,
     velero,
     wait::until,
 };
@@ -32,6 +33,9 @@ const OURS: &str = "node-a-1";
 const EARLIER: &str = "node-b-1";
 /// A node that somebody cordons when firedrill is dead.
 const MEANWHILE: &str = "node-c-2";
+
+/// How long the shop may take to be as it was.
+const SOON: Duration = Duration::from_secs(120);
 
 impl Rig<'_> {
     /// Kills firedrill when it has cordoned its node, lets people do something, and recovers.
@@ -71,11 +75,7 @@ impl Rig<'_> {
                 Vec::new()
             }
         };
-        let ended = match by {
-            Recovery::Run => program.run().await?,
-            Recovery::Undo => program.undo().await?,
-        };
-        told.ended(&by.to_string(), ended, program);
+        self.recover(program, by, told).await?;
         for name in [OURS, EARLIER, MEANWHILE] {
             let node = self.node(name).await?;
             let wanted = stays.contains(&name);
@@ -125,7 +125,34 @@ impl Rig<'_> {
         if by_force {
             self.remove_all().await?;
         }
-        self.shop.wait_ready(&[], Duration::from_secs(120)).await
+        self.shop.wait_ready(&[], SOON).await?;
+        if self.scenario == Scenario::Node {
+            self.spread().await?;
+        }
+        Ok(())
+    }
+
+    /// Puts `web` on every drillable node again: a node that was drained stays empty, and the next
+    /// drill would have nothing to evict.
+    pub async fn spread(&self) -> anyhow::Result<()> {
+        let pods: Api<Pod> = Api::namespaced(self.admin.clone(), self.shop.namespace());
+        let web = ListParams::default().labels("app=web");
+        let nodes: Api<Node> = Api::all(self.admin.clone());
+        let drillable = ListParams::default().labels("firedrill.dev/drillable=true");
+        let names = nodes.list(&drillable).await?.items.into_iter();
+        let drillable: BTreeSet<String> = names.filter_map(|node| node.metadata.name).collect();
+        for _ in 0..5 {
+            let seats = pods.list(&web).await?.items.into_iter();
+            let seats: BTreeSet<String> = seats.filter_map(|pod| pod.spec?.node_name).collect();
+            if seats.is_superset(&drillable) {
+                return Ok(());
+            }
+            pods.delete_collection(&DeleteParams::default(), &web).await?;
+            let gone = || async { Ok(!unready(&self.admin, self.shop.namespace()).await?.is_empty()) };
+            until("web is gone", SOON, gone).await?;
+            self.shop.wait_ready(&[], SOON).await?;
+        }
+        bail!("web does not come back to every drillable node")
     }
 
     async fn remove_all(&self) -> anyhow::Result<()> {

@@ -1,6 +1,15 @@
 //! A write that is still on its way when its sender is dead.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, api::DeleteParams};
 
 use super::{
     case::Told,
@@ -9,9 +18,6 @@ use super::{
     scenario::Write,
 };
 use crate::proxy::{Action, Match, Options, Proxy, ProxyHandle};
-use std::{fs, path::PathBuf};
-
-use anyhow::Context as _;
 
 /// How long a run may take to send the write that is waited for.
 const SOON: Duration = Duration::from_secs(120);
@@ -30,15 +36,14 @@ impl Rig<'_> {
         let handle = proxy.handle();
         let id = die_holding(program, &config, &handle, write).await?;
         told.died = format!("killed with its {} on the way", write.name);
-        // What is let go in the middle of the recovery is timed by the recovery's own requests.
-        let start = |config| match by {
-            Recovery::Run => program.start_run(config, None),
-            Recovery::Undo => program.start(config, &["undo"], None),
-        };
         let code = match moment {
             LetGo::At(request) => {
                 let seen = handle.seen().len();
-                let mut child = start(&config)?;
+                // Timed by the recovery's own requests, which go through the same proxy.
+                let mut child = match by {
+                    Recovery::Run => program.start_run(&config, None)?,
+                    Recovery::Undo => program.start(&config, &["undo"], None)?,
+                };
                 let limit = Instant::now() + SOON;
                 while handle.seen().len() < seen + request
                     && child.try_wait()?.is_none()
@@ -48,13 +53,12 @@ impl Rig<'_> {
                 }
                 let code = handle.release(id).await?;
                 let by_then = ended(child).await?;
-                told.ended(&by.to_string(), by_then, program);
+                self.recovered(program, by, by_then, told).await?;
                 code
             }
             LetGo::End => {
-                let by_then = ended(start(&program.config)?).await?;
-                told.ended(&by.to_string(), by_then, program);
-                handle.release(id).await?
+                self.recover(program, by, told).await?;
+                self.let_go(&handle, id, write, told).await?
             }
         };
         told.recovery.push(format!("late {}: {code}", write.name));
@@ -62,6 +66,40 @@ impl Rig<'_> {
         told.ended("undo", last, program);
         proxy.stop().await;
         Ok(())
+    }
+
+    /// The same, but the journal is lost, and what is let go is all that is known of the dead.
+    pub async fn lost_held(
+        &self,
+        program: &Program,
+        write: Write,
+        by: Recovery,
+        told: &mut Told,
+    ) -> anyhow::Result<()> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.admin.clone(), "firedrill");
+        maps.delete("firedrill-epoch", &DeleteParams::default()).await?;
+        let (proxy, config) = self.proxy(program).await?;
+        let id = die_holding(program, &config, &proxy.handle(), write).await?;
+        told.died = format!("killed with its {} on the way, journal lost", write.name);
+        program.lose_journal()?;
+        self.recover(program, by, told).await?;
+        let code = self.let_go(&proxy.handle(), id, write, told).await?;
+        told.recovery.push(format!("late {}: {code}", write.name));
+        proxy.stop().await;
+        Ok(())
+    }
+
+    /// Lets a write go after the recovery: nobody looks for it any more, so it must be refused.
+    async fn let_go(
+        &self,
+        handle: &ProxyHandle,
+        id: u64,
+        write: Write,
+        told: &mut Told,
+    ) -> anyhow::Result<u16> {
+        let code = handle.release(id).await?;
+        told.must(code >= 400, format!("the late {} was let in: {code}", write.name));
+        Ok(code)
     }
 
     /// A proxy before the API server, and a configuration that goes through it, with the journal
@@ -82,7 +120,7 @@ impl Rig<'_> {
 /// Runs the drill until `write` is held, and kills it there; answers the held request's number.
 pub(super) async fn die_holding(
     program: &Program,
-    config: &std::path::Path,
+    config: &Path,
     handle: &ProxyHandle,
     write: Write,
 ) -> anyhow::Result<u64> {
@@ -93,7 +131,7 @@ pub(super) async fn die_holding(
         held = handle.wait_held(SOON) => held,
         status = child.wait() => {
             let status = status?;
-            anyhow::bail!("it ended ({status}) without its {}\n{}", write.name, program.tail());
+            bail!("it ended ({status}) without its {}\n{}", write.name, program.tail());
         }
     };
     let held = held.with_context(|| format!("its {}\n{}", write.name, program.tail()))?;

@@ -91,6 +91,9 @@ pub enum Fault {
     Lost(Point),
     /// Killed while this write is held, which is let go then.
     Held(Write, LetGo),
+    /// Killed while this write is held, and the journal is deleted. The cluster knows no epoch
+    /// before, so the new journal begins with the same one.
+    LostHeld(Write),
     /// Killed before its first eviction, while people cordon.
     Cordon(Meddling),
 }
@@ -122,6 +125,7 @@ impl fmt::Display for Case {
                 write!(f, "held:{}/{by}@{request}", write.name)
             }
             Fault::Held(write, LetGo::End) => write!(f, "held:{}/{by}@end", write.name),
+            Fault::LostHeld(write) => write!(f, "lost-held:{}/{by}", write.name),
             Fault::Cordon(meddling) => write!(f, "{}/{by}", meddling.name()),
         }
     }
@@ -149,6 +153,7 @@ impl Plan {
         cases.extend(self.held());
         cases.extend(self.cordons());
         cases.extend(self.lost());
+        cases.extend(self.lost_held());
         cases
     }
 
@@ -156,7 +161,8 @@ impl Plan {
     /// people do to cordons.
     pub fn sample(&self, seed: u64) -> Vec<Case> {
         let killed = spread(&self.points(), POINTS, seed).into_iter().enumerate().map(|(at, point)| {
-            let by = if at % 2 == 0 { Recovery::Run } else { Recovery::Undo };
+            // Fewer by `run`: each of those is a whole further drill.
+            let by = if at % 3 == 0 { Recovery::Run } else { Recovery::Undo };
             Case { fault: Fault::Killed(point), by }
         });
         let mut cases: Vec<Case> = killed.collect();
@@ -171,6 +177,7 @@ impl Plan {
         }
         cases.extend(self.cordons());
         cases.extend(spread(&self.lost(), LOST, seed));
+        cases.extend(spread(&self.lost_held(), 1, seed));
         cases
     }
 
@@ -204,6 +211,11 @@ impl Plan {
     fn lost(&self) -> Vec<Case> {
         let point = |n| Case { fault: Fault::Lost(Point::After(n)), by: Recovery::Undo };
         (1..=self.events).map(point).collect()
+    }
+
+    fn lost_held(&self) -> Vec<Case> {
+        let made = self.scenario.writes().iter().filter(|write| write.is_forward());
+        made.flat_map(|write| both(Fault::LostHeld(*write))).collect()
     }
 }
 

@@ -163,7 +163,7 @@ impl Program {
         let log = |what: &str| File::create(self.folder.join(format!("{name}.{what}")));
         let mut command = Command::new(&self.firedrill);
         command.arg("--config").arg(config).args(args);
-        command.env("FIREDRILL_LOG", "debug").env_remove("FIREDRILL_CRASH");
+        command.env("FIREDRILL_LOG", "info,firedrill=debug").env_remove("FIREDRILL_CRASH");
         if let Some(point) = crash {
             command.env("FIREDRILL_CRASH", point);
         }

@@ -26,6 +26,11 @@ impl Write {
     const fn new(name: &'static str, method: &'static str, path: &'static str, nth: u64) -> Self {
         Self { name, method, path, nth }
     }
+
+    /// Whether it makes something; the others give something back.
+    pub fn is_forward(&self) -> bool {
+        self.method == "POST" || self.name == "cordon"
+    }
 }
 
 /// The first eviction: when it is held, the cordon stands and nothing is evicted yet.
