@@ -23,9 +23,9 @@ use super::{
         UndoAction, UndoOutcome, Verb,
     },
     look::{Ask, Facts, Heard, Request},
-    machine::{Effect, EffectState, Machine, StepState, uid_of},
+    machine::{Effect, EffectState, Machine, uid_of},
 };
-use crate::clock::Mono;
+use crate::{clock::Mono, kind::drain_nodes::node};
 
 /// How often the world is asked again while something is awaited.
 const POLL: Duration = Duration::from_millis(500);
@@ -37,6 +37,7 @@ const FRESH: Duration = Duration::from_millis(200);
 const CONFIRM: Duration = Duration::from_millis(300);
 
 /// What the shell does next.
+#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Todo {
     /// Append this event (and apply it), then call again. If the journal does not take it, go on
@@ -77,8 +78,6 @@ struct Known {
     heard_at: Mono,
     /// Not asked again before this.
     ask_at: Mono,
-    /// A fence patch was sent and accepted.
-    fenced: bool,
     /// What the announced undo will do.
     planned: Option<Planned>,
     /// UndoIntended is written for `planned`.
@@ -99,6 +98,7 @@ enum Planned {
     Settle(UndoOutcome),
 }
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 enum Step {
     Append(Event),
     Ask(Ask),
@@ -222,7 +222,6 @@ impl Closing {
         match (ask, &heard) {
             (Ask::Look(_), _) => known.heard = Some((heard, asked)),
             (Ask::Bump(..), Heard::Done) => {
-                known.fenced = true;
                 known.heard = None;
             }
             (Ask::Send(_, request), Heard::Done) => match request {
@@ -339,7 +338,7 @@ impl Closing {
                 self.wait(effect, n, &format!("cannot look: {why}"), now)
             }
             (Verb::Create, Heard::Object(facts)) => {
-                let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+                let ours = facts.is_marked_by(&effect.intent.mark);
                 if !ours && effect.was_left && effect.is_sandbox() {
                     // Not ours to delete, and not to be forgotten: it stays a leftover by name.
                     known.given_up = true;
@@ -356,25 +355,23 @@ impl Closing {
                 let until = settle_time.min(now.plus(POLL)).max(Mono(now.0 + 1));
                 self.wait_for(effect, n, "the create may still be on its way", until, now)
             }
-            (Verb::Patch, Heard::Object(facts)) => {
-                let pinned = &effect.intent.precondition;
-                let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-                if pinned.uid.as_ref().is_some_and(|uid| *uid != facts.uid) {
-                    absent("the object was deleted and made again")
-                } else if ours || (facts.unschedulable && facts.cordon_is_ours) {
-                    settled(Settled::Applied { uid: facts.uid, by: Evidence::Found })
-                } else if facts.fence {
-                    // A fence that was written but not cleared before a crash: do it again.
-                    Step::Ask(Ask::Bump(n, facts.pin_both()))
-                } else if known.fenced
-                    || pinned.resource_version.as_deref() != Some(&facts.resource_version)
-                {
-                    absent("the object has moved past the version that the patch was pinned to")
-                } else {
-                    Step::Ask(Ask::Bump(n, facts.pin_both()))
+            (Verb::Patch, heard) => {
+                let facts = match &heard {
+                    Heard::Object(facts) => Some(facts),
+                    _ => None,
+                };
+                let pin = &effect.intent.precondition;
+                let uid = pin.uid.clone().unwrap_or_default();
+                let version = pin.resource_version.clone().unwrap_or_default();
+                match node::look_up(facts, &effect.intent.mark, &uid, &version) {
+                    node::Look::Applied => settled(Settled::Applied { uid, by: Evidence::Found }),
+                    node::Look::Absent(why) => absent(&why),
+                    node::Look::Fence => {
+                        let pin = facts.map(Facts::pin_both).unwrap_or_default();
+                        Step::Ask(Ask::Bump(n, pin))
+                    }
                 }
             }
-            (Verb::Patch, _) => absent("the object is gone"),
             (Verb::Evict, Heard::Object(facts)) => {
                 let uid = effect.intent.precondition.uid.clone().unwrap_or_default();
                 if facts.uid != uid || facts.terminating {
@@ -401,9 +398,7 @@ impl Closing {
         };
         known.given_up = true;
         match heard {
-            Heard::Object(facts)
-                if facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark)) =>
-            {
+            Heard::Object(facts) if facts.is_marked_by(&effect.intent.mark) => {
                 known.given_up = false;
                 Step::Append(Event::LeftoverNamed {
                     n,
@@ -445,7 +440,7 @@ impl Closing {
             known.given_up = true;
             return Step::Over;
         };
-        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+        let ours = facts.is_marked_by(&effect.intent.mark);
         known.given_up = !ours;
         Self::leave(
             effect,
@@ -654,7 +649,7 @@ impl Closing {
             }
             return known.carry_out(effect, action, Planned::Settle(UndoOutcome::Gone));
         }
-        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
+        let ours = facts.is_marked_by(&effect.intent.mark);
         if !ours && pins {
             let why = "somebody removed our mark".to_owned();
             return known.carry_out(effect, action, Planned::Settle(UndoOutcome::NotOurs(why)));
@@ -766,31 +761,16 @@ impl Facts {
     }
 }
 
-/// What becomes of a cordon. Ownership needs our mark **and** managedFields that name us for the
-/// bit: who cordons an uncordoned node again takes the field over, and the mark alone stays.
+/// What becomes of a cordon.
 fn uncordon(effect: &Effect, uid: &str, facts: &Facts, rules: Rules) -> Planned {
-    if facts.uid != uid && rules.pin_uid {
-        return Planned::Settle(UndoOutcome::Gone);
+    // The planted bug: whatever bears the name is taken for ours.
+    let uid = if rules.pin_uid { uid } else { facts.uid.as_str() };
+    match node::undo(Some(facts), &effect.intent.mark, uid) {
+        node::Undo::Uncordon => Planned::Send(Request::Uncordon(facts.pin_both())),
+        node::Undo::Strip(_) => Planned::Send(Request::Strip(facts.pin_both())),
+        node::Undo::Leave(why) if facts.unschedulable => Planned::Settle(UndoOutcome::NotOurs(why)),
+        // Not cordoned, and no mark: an undo of ours whose answer was lost, or somebody else's.
+        node::Undo::Leave(_) if effect.undo_attempts > 0 => Planned::Settle(UndoOutcome::Undone),
+        node::Undo::Leave(_) | node::Undo::Gone(_) => Planned::Settle(UndoOutcome::Gone),
     }
-    let marked = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-    // Some nodes bear no managedFields: then the mark alone decides, because the other mistake would
-    // leave every such node cordoned.
-    match (marked, facts.unschedulable, facts.cordon_is_ours || facts.unmanaged) {
-        (true, true, true) => Planned::Send(Request::Uncordon(facts.pin_both())),
-        (true, _, _) => Planned::Send(Request::Strip(facts.pin_both())),
-        (false, true, _) => Planned::Settle(UndoOutcome::NotOurs(
-            "it is cordoned, but no longer bears our mark".to_owned(),
-        )),
-        (false, false, _) => Planned::Settle(if effect.undo_attempts > 0 {
-            UndoOutcome::Undone
-        } else {
-            UndoOutcome::Gone
-        }),
-    }
-}
-
-/// Whether the active step, if any, has to be recorded before the run may end.
-#[must_use]
-pub fn has_active_step(machine: &Machine) -> bool {
-    machine.steps.iter().any(|step| matches!(step, StepState::Active { .. }))
 }

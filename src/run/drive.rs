@@ -404,6 +404,18 @@ pub async fn finish(
             }
         }
     };
+    // A request whose answer was lost may be held somewhere still. From here on the cluster denies
+    // it: our own epoch has passed.
+    let in_doubt = record.entries().iter().any(|e| matches!(e.event, Event::EffectDoubted { .. }));
+    if in_doubt && let Err(error) = house.leader.raise_epoch(house.leader.epoch()).await {
+        tracing::error!(%error, "the epoch cannot be raised");
+    }
+    for cluster in effects.clusters().filter(|_| in_doubt) {
+        let raised = epoch::raise(cluster, &house.leader, &house.config.instance).await;
+        if let Err(error) = raised {
+            tracing::error!(cluster = cluster.name, %error, "the epoch cannot be raised");
+        }
+    }
     // What an undo wrote while the journal was away belongs into the summary.
     record.catch_up_now().await?;
     let summary = Summary::fold(&record.entries())?;

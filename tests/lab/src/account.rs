@@ -9,10 +9,12 @@ use k8s_openapi::api::{
     core::v1::ServiceAccount,
 };
 use kube::{Api, Client, api::PostParams};
+use serde_json::json;
 
 use crate::{
     apply::{Applier, documents},
     site::Site,
+    velero,
 };
 
 /// Namespace and name of firedrill's service account.
@@ -38,6 +40,11 @@ pub async fn apply(site: &Site, client: Client) -> anyhow::Result<()> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let mut applier = Applier::new(client);
+    // Roles in Velero's namespace, which may not be there yet, or not at all in this lab.
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": velero::NAMESPACE},
+    });
+    applier.apply(vec![namespace]).await?;
     if files.is_empty() {
         site.progress.insist("config/rbac is empty: firedrill gets cluster-admin");
         applier.apply(documents(CLUSTER_ADMIN)?).await?;

@@ -59,7 +59,10 @@ impl ControlPlane {
     /// When the kubeconfig cannot be read.
     pub async fn client(&self) -> anyhow::Result<Client> {
         let read = Kubeconfig::read_from(&self.kubeconfig)?;
-        let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
+        let mut config =
+            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
+        // An observer sees the server's first answer: kube would repeat a refused eviction 15 times.
+        config.default_retry = false;
         Ok(Client::try_from(config)?)
     }
 
