@@ -60,7 +60,8 @@ fn log_to_stderr(format: Format) {
     match format {
         Format::Text => {
             let ansi = std::io::stderr().is_terminal();
-            let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+            let layer =
+                tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
             registry.with(layer).init();
         }
         Format::Json => {

@@ -31,9 +31,15 @@ struct Row {
 }
 
 impl Row {
-    fn new(case: &str, report: &Value, observed: Duration, bound: Duration) -> anyhow::Result<Self> {
+    fn new(
+        case: &str,
+        report: &Value,
+        observed: Duration,
+        bound: Duration,
+    ) -> anyhow::Result<Self> {
         let recovery = &report["recoveries"][0];
-        let number = |key: &str| recovery[key].as_u64().with_context(|| format!("{key}: {report:#}"));
+        let number =
+            |key: &str| recovery[key].as_u64().with_context(|| format!("{key}: {report:#}"));
         let (reported, lower) = (number("totalMillis")?, number("lowerMillis")?);
         let phases = recovery["phases"].as_array().context("no phases")?;
         let sum: u64 = phases.iter().filter_map(|phase| phase["millis"].as_u64()).sum();

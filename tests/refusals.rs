@@ -129,7 +129,10 @@ fn the_journal_of_another_process() {
     assert!(begun);
     assert_eq!((second.code, second.out.as_str()), (3, ""), "{second}");
     let line = second.err.lines().next().unwrap_or_default();
-    assert!(line.starts_with(&format!("error: the journal is in use by process {pid} since ")), "{line}");
+    assert!(
+        line.starts_with(&format!("error: the journal is in use by process {pid} since ")),
+        "{line}"
+    );
     assert!(line.contains("run slow.yaml"), "{line}");
     assert!(second.err.contains("help: one firedrill at a time"), "{second}");
     assert_eq!((undo.code, &undo.json()["exitCode"]), (3, &3.into()), "{undo}");
@@ -237,7 +240,11 @@ async fn certificates(ground: &mut Ground) -> anyhow::Result<()> {
     let expired = ground.lab.site().pki.expired_server("expired")?;
     let unknown = other.server("unknown")?;
     for (what, identity, expected) in [
-        ("an expired server certificate", expired, "expired on 2021-01-01 00:00:00Z; this machine's clock says"),
+        (
+            "an expired server certificate",
+            expired,
+            "expired on 2021-01-01 00:00:00Z; this machine's clock says",
+        ),
         ("a certificate of an unknown CA", unknown, "is not signed by the configured CA"),
     ] {
         let options =
@@ -332,12 +339,18 @@ async fn leases(ground: &mut Ground) -> anyhow::Result<()> {
     let client = ground.lab.client().await?;
     let gone = client.request_text(http::Request::get(LEASE).body(Vec::new())?).await;
     ensure!(matches!(gone, Err(kube::Error::Api(ref status)) if status.code == 404), "{gone:?}");
-    ground.told.push(("our own lease, journal lost: swept; then no backup".into(), said.code, cause));
+    ground.told.push((
+        "our own lease, journal lost: swept; then no backup".into(),
+        said.code,
+        cause,
+    ));
 
     ground.admin(vec![lease("berlin", "0199a3c2-7f3e-7a10-8bcd-0242ac120002")]).await?;
     let cause = ground.refused("a lease of another instance", &config, NODE).await?;
     assert!(
-        cause.starts_with("Cluster lab is held by berlin/0199a3c2-7f3e-7a10-8bcd-0242ac120002 (renewed "),
+        cause.starts_with(
+            "Cluster lab is held by berlin/0199a3c2-7f3e-7a10-8bcd-0242ac120002 (renewed "
+        ),
         "{cause}"
     );
     // Undo of our own instance leaves it alone.
@@ -372,7 +385,8 @@ async fn permissions(ground: &mut Ground) -> anyhow::Result<()> {
                 let what = format!("{file} without {} {resource}{dot}{group}", verbs.join(", "));
                 let mut mattered = false;
                 for drill in [SHOP, NODE] {
-                    let cause = ground.refused(&format!("{what} ({drill})"), &config, drill).await?;
+                    let cause =
+                        ground.refused(&format!("{what} ({drill})"), &config, drill).await?;
                     if cause.contains("is held by berlin/r") {
                         continue;
                     }
@@ -381,7 +395,8 @@ async fn permissions(ground: &mut Ground) -> anyhow::Result<()> {
                         None => "cluster-wide".to_owned(),
                         Some(namespace) => format!("in namespace {namespace}"),
                     };
-                    let line = format!(" {resource}{dot}{group} {place}; apply config/rbac/{file}.");
+                    let line =
+                        format!(" {resource}{dot}{group} {place}; apply config/rbac/{file}.");
                     assert!(cause.starts_with("Cluster lab: our account may not "), "{cause}");
                     assert!(cause.ends_with(&line), "{cause} is not about {line}");
                     assert!(verbs.iter().any(|verb| cause.contains(verb.as_str())), "{cause}");
@@ -445,17 +460,23 @@ async fn in_force(
 
 async fn no_namespace_of_ours(ground: &mut Ground) -> anyhow::Result<()> {
     // Without config/rbac in it, nothing is allowed there: the first line says what to apply.
-    ground.delete("/apis/rbac.authorization.k8s.io/v1/namespaces/firedrill/rolebindings/firedrill").await?;
+    ground
+        .delete("/apis/rbac.authorization.k8s.io/v1/namespaces/firedrill/rolebindings/firedrill")
+        .await?;
     let rule = json!({"verbs": ["create"]});
     in_force(&ground.lab, Some("firedrill"), "coordination.k8s.io", "leases", &rule, false).await?;
     let config = ground.config.clone();
     let cause = ground.refused("no role in our namespace", &config, NODE).await?;
     assert!(cause.ends_with("apply config/rbac/role-firedrill.yaml."), "{cause}");
     let report = ground.run(&config, &["report"]).await?;
-    insta::assert_snapshot!("several_reasons", report.out.split("\nRUN\n").next().unwrap_or_default());
+    insta::assert_snapshot!(
+        "several_reasons",
+        report.out.split("\nRUN\n").next().unwrap_or_default()
+    );
     let json = ground.run(&config, &["--output", "json", "report"]).await?.json();
     assert_eq!(json["refusals"].as_array().map(Vec::len), Some(2), "{json}");
-    let text = std::fs::read_to_string(lab::account::repository().join("config/rbac/rolebindings.yaml"))?;
+    let text =
+        std::fs::read_to_string(lab::account::repository().join("config/rbac/rolebindings.yaml"))?;
     ground.lab.apply(&text).await?;
     in_force(&ground.lab, Some("firedrill"), "coordination.k8s.io", "leases", &rule, true).await
 }
@@ -493,7 +514,8 @@ fn what_is_granted_is_what_is_needed() {
         [("default", Scope::Cluster), ("firedrill", Scope::Firedrill), ("velero", Scope::Velero)]
     {
         // Cluster-wide rights hold in every namespace.
-        let everywhere = if namespace == "default" { BTreeSet::new() } else { lab::rbac::grants("default") };
+        let everywhere =
+            if namespace == "default" { BTreeSet::new() } else { lab::rbac::grants("default") };
         let granted: BTreeSet<(String, String)> = lab::rbac::grants(namespace)
             .difference(&everywhere)
             .map(|(verb, resource, _)| (verb.clone(), resource.clone()))
@@ -501,7 +523,8 @@ fn what_is_granted_is_what_is_needed() {
         let one = |need: &Need| {
             let slash = if need.subresource.is_empty() { "" } else { "/" };
             let dot = if need.group.is_empty() { "" } else { "." };
-            let resource = format!("{}{slash}{}{dot}{}", need.resource, need.subresource, need.group);
+            let resource =
+                format!("{}{slash}{}{dot}{}", need.resource, need.subresource, need.group);
             (need.verb.to_owned(), resource)
         };
         let needed: BTreeSet<_> =
