@@ -2,6 +2,7 @@
 //! waited for.
 
 use std::{
+    collections::BTreeMap,
     io::{IsTerminal, stderr},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Mono,
     report::words,
-    run::event::{Entry, Event, Severity, StepOutcome, What},
+    run::event::{EffectNo, Entry, Event, Severity, StepOutcome, UndoOutcome, What},
     supervise::{Task, TaskKind, spawn},
 };
 
@@ -30,9 +31,13 @@ pub fn show(mut entries: mpsc::UnboundedReceiver<Entry>) -> Task<()> {
             bar
         });
         let mut began: Option<Mono> = None;
+        let mut targets = Targets::new();
         while let Some(entry) = entries.recv().await {
             let began = *began.get_or_insert(entry.mono);
-            let Some(line) = line(&entry.event) else { continue };
+            if let Event::EffectIntended(intent) = &entry.event {
+                targets.insert(intent.n, intent.target.to_string());
+            }
+            let Some(line) = line(&entry.event, &targets) else { continue };
             let line = words::neutral(&line);
             let stamp = words::exact(crate::clock::millis(entry.mono.since(began)));
             match &bar {
@@ -52,8 +57,12 @@ pub fn show(mut entries: mpsc::UnboundedReceiver<Entry>) -> Task<()> {
     })
 }
 
+/// The object of each effect, as a person would look for it.
+type Targets = BTreeMap<EffectNo, String>;
+
 /// One line for what a person follows; the rest is in `show`. PURE.
-fn line(event: &Event) -> Option<String> {
+fn line(event: &Event, targets: &Targets) -> Option<String> {
+    let of = |n: &EffectNo| targets.get(n).map_or("an effect", String::as_str);
     Some(match event {
         Event::RunOpened { run, drill, .. } => format!("run {run} of drill {drill}"),
         Event::PlanMade { foreseen, refusals } if refusals.is_empty() => {
@@ -84,13 +93,20 @@ fn line(event: &Event) -> Option<String> {
         Event::FindingMade(finding) if finding.severity >= Severity::Warning => {
             format!("note: {}", finding.text)
         }
-        Event::EffectDoubted { n, error } => format!("effect {n} is in doubt: {error}"),
+        Event::EffectDoubted { n, error } => {
+            format!("{} is in doubt, and is looked for: {error}", of(n))
+        }
         Event::RunClosing { why, .. } => match why {
             Some(why) => format!("closing: {why}"),
             None => "closing: everything is given back".to_owned(),
         },
         Event::RunRecovered { .. } => "found open; it is ended and undone".to_owned(),
-        Event::UndoWaits { reason, .. } => format!("undo waits: {reason}"),
+        Event::UndoWaits { n, reason, .. } => format!("undo of {} waits: {reason}", of(n)),
+        Event::UndoSettled { n, outcome } => match outcome {
+            UndoOutcome::Undone => format!("{} is undone", of(n)),
+            UndoOutcome::Gone => format!("{} was gone already", of(n)),
+            UndoOutcome::NotOurs(why) => format!("{} is left alone: {why}", of(n)),
+        },
         Event::LeftoverNamed { object, why, .. } => format!("LEFT: {object}: {why}"),
         Event::LeftoverCleared { how, .. } => format!("a leftover is cleared: {how}"),
         _ => return None,
