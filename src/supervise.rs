@@ -92,9 +92,7 @@ impl TaskKind {
             | Self::LeaseRenewal
             | Self::BackgroundCheck
             | Self::Watch
-            | Self::Deadline => {
-                OnError::ClosesRun
-            }
+            | Self::Deadline => OnError::ClosesRun,
             Self::Progress => OnError::Logged,
         }
     }

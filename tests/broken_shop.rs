@@ -4,6 +4,8 @@
 //! One run with effects at a time for each cluster: so the cases of the one lab come in turn. All
 //! are tried, whatever became of those before.
 
+#![expect(clippy::disallowed_methods, reason = "a test is not the program: it writes as an admin")]
+
 mod common;
 
 use std::time::Duration;
@@ -47,11 +49,7 @@ type Rows = anyhow::Result<Vec<String>>;
 async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyhow::Result<()> {
     let lab = Lab::shared().await?;
     let options = ShopOptions { namespace: lab.unique("shop"), ..ShopOptions::default() };
-    let world = World {
-        lab,
-        client: lab.client().await?,
-        shop: Shop::open(lab, &options).await?,
-    };
+    let world = World { lab, client: lab.client().await?, shop: Shop::open(lab, &options).await? };
     let results = [
         ("budget that never allows", never(&world).await),
         ("budget that does not allow now", not_now(&world).await),
@@ -249,7 +247,8 @@ async fn no_backup(world: &World) -> Rows {
     backups.create(&PostParams::default(), &serde_json::from_value(partial)?).await?;
     let case = world.case("no-completed-backup").await?;
     let ran = case.firedrill.run(&text).await?;
-    let ended = case.end(&ran, 3, &[&format!("no Completed backup of schedule {schedule}")]).await?;
+    let ended =
+        case.end(&ran, 3, &[&format!("no Completed backup of schedule {schedule}")]).await?;
     ended.changed_nothing()?;
     rows.push(ended.row);
     for name in ["1", "2"] {
@@ -282,7 +281,8 @@ async fn check_red(world: &World) -> Rows {
 async fn terminated(world: &World) -> Rows {
     let mut rows = Vec::new();
     // In the middle of Velero's restore, and after it.
-    for (name, at) in [("sigterm-restoring", "restore begins"), ("sigterm-restored", "ready begins")]
+    for (name, at) in
+        [("sigterm-restoring", "restore begins"), ("sigterm-restored", "ready begins")]
     {
         let case = world.case(name).await?;
         let mut run =
@@ -321,7 +321,8 @@ async fn broken_image(world: &World) -> Rows {
 
 async fn velero_gone(world: &World) -> Rows {
     world.lab.stop_velero();
-    let case = Case::begin(world.lab, "velero-not-there", timings(&[("veleroAccept", "4s")])).await?;
+    let case =
+        Case::begin(world.lab, "velero-not-there", timings(&[("veleroAccept", "4s")])).await?;
     let ran = case.firedrill.run(&drill(json!({}), restore(world.shop.namespace(), "2s"))).await;
     world.lab.start_velero().await?;
     let words = ["Velero has not picked up restore", "is it running?"];

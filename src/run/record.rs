@@ -225,11 +225,7 @@ impl Core {
     }
 
     /// Writes what the journal missed. The machine believes these events already.
-    async fn catch_up(
-        &self,
-        backlog: &mut Backlog,
-        name: &'static str,
-    ) -> Result<(), RecordError> {
+    async fn catch_up(&self, backlog: &mut Backlog, name: &'static str) -> Result<(), RecordError> {
         while let Some(event) = backlog.front() {
             match self.leader.append(&self.stream, event.clone()).await {
                 Ok(entry) => {

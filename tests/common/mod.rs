@@ -50,7 +50,11 @@ pub struct Going {
 
 impl Firedrill {
     /// An installation named `instance`.
-    pub async fn new(lab: &Lab, instance: &str, mut options: ConfigOptions) -> anyhow::Result<Self> {
+    pub async fn new(
+        lab: &Lab,
+        instance: &str,
+        mut options: ConfigOptions,
+    ) -> anyhow::Result<Self> {
         options.folder = Some(format!("firedrill-{instance}"));
         options.instance = Some(instance.to_owned());
         let config = write_config(lab, &options).await?;
@@ -75,8 +79,7 @@ impl Firedrill {
         let file = self.folder.join("drill.yaml");
         fs::write(&file, text)?;
         let mut command = self.command(&["run"]);
-        let mut child =
-            command.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = command.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut out = child.stdout.take().context("stdout")?;
         let err = child.stderr.take().context("stderr")?;
         let said = Arc::new(Mutex::new(String::new()));

@@ -275,4 +275,3 @@ fn controller(object: &Value) -> Option<(String, String)> {
     let owner = owners.iter().find(|owner| owner["controller"] == true)?;
     Some((owner["kind"].as_str()?.to_owned(), owner["name"].as_str()?.to_owned()))
 }
-

@@ -87,9 +87,8 @@ pub async fn drain(
                 told_t0 = true;
                 beside(&mut answers, &mut landed, run.observe(step, What::T0, t0)).await;
             }
-            let busy = !answers.is_empty()
-                || !landed.is_empty()
-                || view.evictable().next().is_some();
+            let busy =
+                !answers.is_empty() || !landed.is_empty() || view.evictable().next().is_some();
             if !busy && recovery.waiting_for().is_empty() {
                 match recovery.fleet(spec.stable_for, now) {
                     Fleet::Recovered(_) | Fleet::NotApplicable => break None,

@@ -110,7 +110,11 @@ impl Restore {
             bound: lag,
             terminal: terminal - created,
             created: self.creation_timestamp.context("a Restore without creationTimestamp")?,
-            things: self.counts.iter().rfind(|(at, _)| *at <= recovered).map_or(0, |(_, n)| *n),
+            things: self
+                .counts
+                .iter()
+                .rfind(|(at, _)| *at <= recovered + stable_for)
+                .map_or(0, |(_, count)| *count),
         })
     }
 }
@@ -129,7 +133,8 @@ fn wanted(kind: &str, object: &Value) -> Option<bool> {
     if replicas == 0 {
         return None;
     }
-    let current = number(&status["observedGeneration"]) >= number(&object["metadata"]["generation"]);
+    let current =
+        number(&status["observedGeneration"]) >= number(&object["metadata"]["generation"]);
     let all = ["replicas", "readyReplicas", "updatedReplicas"];
     Some(current && all.iter().all(|count| number(&status[count]) == replicas))
 }
@@ -170,7 +175,8 @@ mod tests {
         let lag = Duration::from_millis(10);
         assert!(fold.recovered(stable, at(20), lag).is_err(), "not terminal");
         fold.see(at(9), "restores", false, &restore("Completed"));
-        let total = |fold: &Restore, now| fold.recovered(stable, at(now), lag).ok().map(|r| r.recovery);
+        let total =
+            |fold: &Restore, now| fold.recovered(stable, at(now), lag).ok().map(|r| r.recovery);
         assert_eq!(total(&fold, 13), None);
         assert_eq!(total(&fold, 14), Some(Duration::from_secs(8)));
         fold.see(at(13), "deployments", false, &deployment(1));
