@@ -146,7 +146,8 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let name = format!("{} {detail}", kind.name()).trim_end().to_owned();
-    let span = tracing::debug_span!("task", name);
+    // Of the level of errors, so that no filter takes the run's fields from an error of a task.
+    let span = tracing::error_span!("task", name);
     let task = name.clone();
     let guarded = async move {
         let caught = AssertUnwindSafe(future).catch_unwind();

@@ -2,7 +2,11 @@
 
 use std::{io::Write, path::Path};
 
-use crate::journal::{JournalError, Reader, Verified, chain::Record};
+use crate::{
+    journal::{Break, JournalError, Reader, Verified, chain::Record},
+    report::Summary,
+    run::machine::Machine,
+};
 
 /// Why a journal command failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +25,9 @@ pub enum Error {
 /// # Errors
 /// If the journal cannot be opened or the output cannot be written.
 pub async fn verify(path: &Path, json: bool, out: &mut impl Write) -> Result<u8, Error> {
-    let verified = Reader::open(path).await?.verify().await?;
+    let reader = Reader::open(path).await?;
+    let mut verified = reader.verify().await?;
+    meaning(&reader, &mut verified).await?;
     if json {
         let mut value = serde_json::json!(verified);
         value["sound"] = verified.is_sound().into();
@@ -30,6 +36,28 @@ pub async fn verify(path: &Path, json: bool, out: &mut impl Write) -> Result<u8,
         write_text(&verified, out)?;
     }
     Ok(u8::from(!verified.is_sound()))
+}
+
+/// Beyond the chain: that each run's events are legal in their order, and that the summary that its
+/// end stored is the one that its events fold to.
+async fn meaning(reader: &Reader, verified: &mut Verified) -> Result<(), Error> {
+    for stream in reader.streams().await? {
+        let broken = verified.breaks.iter().any(|b| b.stream.as_ref() == Some(&stream));
+        if broken || stream == crate::journal::DAEMON {
+            continue;
+        }
+        let entries = reader.stream(&stream).await?;
+        let what = match (Machine::replay(&entries), Summary::stored_is_true(&entries)) {
+            (Err(illegal), _) => illegal.to_string(),
+            (_, Err(error)) => error.to_string(),
+            (Ok(_), Ok(Some(false))) => {
+                "the stored summary is not the one that its events fold to".to_owned()
+            }
+            (Ok(_), Ok(_)) => continue,
+        };
+        verified.breaks.push(Break { stream: Some(stream), seq: None, what });
+    }
+    Ok(())
 }
 
 fn write_text(verified: &Verified, out: &mut impl Write) -> std::io::Result<()> {

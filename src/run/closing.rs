@@ -12,18 +12,21 @@
 //! - Nodes come first and wait for nobody.
 //! - Everything is pinned to the UID that was seen with our mark.
 
+mod gate;
+mod known;
+mod settle;
+mod undo;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use self::known::{Known, Step};
 use super::{
-    event::{
-        AbsentBy, EffectNo, Event, Evidence, Gate, Precondition, Settled, StepOutcome, Undo,
-        UndoAction, UndoOutcome, Verb,
-    },
-    look::{Ask, Facts, Heard, Request},
-    machine::{Effect, EffectState, Machine, StepState, uid_of},
+    event::{EffectNo, Event, StepOutcome, Undo, UndoOutcome, Verb},
+    look::{Ask, Heard, Request},
+    machine::{Effect, EffectState, Machine},
 };
 use crate::clock::Mono;
 
@@ -37,6 +40,7 @@ const FRESH: Duration = Duration::from_millis(200);
 const CONFIRM: Duration = Duration::from_millis(300);
 
 /// What the shell does next.
+#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Todo {
     /// Append this event (and apply it), then call again. If the journal does not take it, go on
@@ -67,43 +71,6 @@ impl Rules {
     /// All rules in force. The only value outside the model test.
     pub const SOUND: Self =
         Self { settle_time: true, absence_is_no_proof: true, pin_uid: true, gates: true };
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// What the last look heard, and when it was asked.
-    heard: Option<(Heard, Mono)>,
-    /// When its answer came.
-    heard_at: Mono,
-    /// Not asked again before this.
-    ask_at: Mono,
-    /// A fence patch was sent and accepted.
-    fenced: bool,
-    /// What the announced undo will do.
-    planned: Option<Planned>,
-    /// UndoIntended is written for `planned`.
-    announced: bool,
-    /// Our delete was accepted.
-    deleted: bool,
-    /// First time that the object was seen gone.
-    missing_since: Option<Mono>,
-    /// The reason for waiting that the journal knows already.
-    told: Option<String>,
-    /// Nothing more is tried in this pass.
-    given_up: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Planned {
-    Send(Request),
-    Settle(UndoOutcome),
-}
-
-enum Step {
-    Append(Event),
-    Ask(Ask),
-    Wait(Mono),
-    Over,
 }
 
 /// One pass of settling and undoing.
@@ -222,7 +189,6 @@ impl Closing {
         match (ask, &heard) {
             (Ask::Look(_), _) => known.heard = Some((heard, asked)),
             (Ask::Bump(..), Heard::Done) => {
-                known.fenced = true;
                 known.heard = None;
             }
             (Ask::Send(_, request), Heard::Done) => match request {
@@ -310,370 +276,6 @@ impl Closing {
             | EffectState::Cleared => Step::Over,
         }
     }
-
-    /// When an absence of this effect proves something: `sendBy` plus the settle time, or, where
-    /// the machine has been restarted since, the settle time from the start of this pass.
-    fn settle_time(&self, effect: &Effect) -> Mono {
-        if !self.rules.settle_time {
-            return Mono(0);
-        }
-        let base = if effect.boot == self.boot { effect.intent.send_by } else { self.started };
-        base.plus(self.settle)
-    }
-
-    /// A doubted effect: settled by a look-up, never by an absence alone.
-    fn settle(&mut self, effect: &Effect, n: EffectNo, now: Mono) -> Step {
-        let settle_time = self.settle_time(effect);
-        let rules = self.rules;
-        let known = self.known.entry(n).or_default();
-        let Some((heard, asked)) = known.heard.take() else {
-            return known.look(n, now);
-        };
-        let settled = |settled| Step::Append(Event::EffectSettled { n, settled });
-        let absent = |why: &str| {
-            settled(Settled::Absent { by: AbsentBy::Fenced, why: Some(why.to_owned()) })
-        };
-        let proves = asked >= settle_time || !rules.absence_is_no_proof;
-        match (effect.intent.verb, heard) {
-            (_, Heard::Refused(why) | Heard::Lost(why)) => {
-                self.wait(effect, n, &format!("cannot look: {why}"), now)
-            }
-            (Verb::Create, Heard::Object(facts)) => {
-                let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-                if !ours && effect.was_left && effect.is_sandbox() {
-                    // Not ours to delete, and not to be forgotten: it stays a leftover by name.
-                    known.given_up = true;
-                    return Step::Over;
-                }
-                settled(if ours {
-                    Settled::Applied { uid: facts.uid, by: Evidence::Found }
-                } else {
-                    Settled::Foreign { uid: facts.uid }
-                })
-            }
-            (Verb::Create, _) if proves => absent("not there after the settle time"),
-            (Verb::Create, _) => {
-                let until = settle_time.min(now.plus(POLL)).max(Mono(now.0 + 1));
-                self.wait_for(effect, n, "the create may still be on its way", until, now)
-            }
-            (Verb::Patch, Heard::Object(facts)) => {
-                let pinned = &effect.intent.precondition;
-                let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-                if pinned.uid.as_ref().is_some_and(|uid| *uid != facts.uid) {
-                    absent("the object was deleted and made again")
-                } else if ours || (facts.unschedulable && facts.cordon_is_ours) {
-                    settled(Settled::Applied { uid: facts.uid, by: Evidence::Found })
-                } else if facts.fence {
-                    // A fence that was written but not cleared before a crash: do it again.
-                    Step::Ask(Ask::Bump(n, facts.pin_both()))
-                } else if known.fenced
-                    || pinned.resource_version.as_deref() != Some(&facts.resource_version)
-                {
-                    absent("the object has moved past the version that the patch was pinned to")
-                } else {
-                    Step::Ask(Ask::Bump(n, facts.pin_both()))
-                }
-            }
-            (Verb::Patch, _) => absent("the object is gone"),
-            (Verb::Evict, Heard::Object(facts)) => {
-                let uid = effect.intent.precondition.uid.clone().unwrap_or_default();
-                if facts.uid != uid || facts.terminating {
-                    settled(Settled::Applied { uid, by: Evidence::Found })
-                } else if proves {
-                    absent("the pod is still there after the settle time")
-                } else {
-                    let until = settle_time.min(now.plus(POLL)).max(Mono(now.0 + 1));
-                    self.wait_for(effect, n, "the eviction may still be on its way", until, now)
-                }
-            }
-            (Verb::Evict, _) => settled(Settled::Applied {
-                uid: effect.intent.precondition.uid.clone().unwrap_or_default(),
-                by: Evidence::Found,
-            }),
-        }
-    }
-
-    /// A create that was found absent: looked for once in each sweep.
-    fn late(&mut self, effect: &Effect, n: EffectNo, now: Mono) -> Step {
-        let known = self.known.entry(n).or_default();
-        let Some((heard, _)) = known.heard.take() else {
-            return known.look(n, now);
-        };
-        known.given_up = true;
-        match heard {
-            Heard::Object(facts)
-                if facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark)) =>
-            {
-                known.given_up = false;
-                Step::Append(Event::LeftoverNamed {
-                    n,
-                    object: effect.intent.target.to_string(),
-                    why: "it came after the run had ended".to_owned(),
-                })
-            }
-            _ => Step::Over,
-        }
-    }
-
-    /// A sandbox that is gone: a Restore that came after the end may have made a namespace of its
-    /// name, without our mark. Looked for once in each sweep, when no Restore can act any more.
-    fn late_sandbox(&mut self, machine: &Machine, effect: &Effect, n: EffectNo, now: Mono) -> Step {
-        let cluster = &effect.intent.cluster;
-        for restore in machine.effects.values() {
-            if !restore.is_restore() || restore.intent.cluster != *cluster {
-                continue;
-            }
-            let seen = self.known.get(&restore.intent.n).is_some_and(|known| known.given_up);
-            if restore.state == EffectState::Absent && !seen {
-                return Step::Wait(now.plus(AGAIN));
-            }
-            match self.restore_is_at_rest(restore, false, now) {
-                Err(Due::Ask(ask)) => return Step::Ask(ask),
-                Err(Due::Wait(until)) => return Step::Wait(until),
-                // When patience is over, what is there now is named.
-                Err(Due::Closed(_)) if now < self.patience_until => {
-                    return Step::Wait(now.plus(POLL));
-                }
-                Err(Due::Closed(_)) | Ok(()) => {}
-            }
-        }
-        let known = self.known.entry(n).or_default();
-        let Some((heard, _)) = known.heard.take() else {
-            return known.look(n, now);
-        };
-        let Heard::Object(facts) = heard else {
-            known.given_up = true;
-            return Step::Over;
-        };
-        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-        known.given_up = !ours;
-        Self::leave(
-            effect,
-            if ours {
-                "it came after the run had ended"
-            } else {
-                "a namespace of that name came late, without our mark"
-            },
-        )
-    }
-
-    fn undo(
-        &mut self,
-        machine: &Machine,
-        effect: &Effect,
-        action: UndoAction,
-        gate: Option<Gate>,
-        after: &[EffectNo],
-        now: Mono,
-    ) -> Step {
-        let n = effect.intent.n;
-        let known = self.known.entry(n).or_default();
-        if let Some(planned) = known.planned.clone() {
-            return known.carry_out(effect, action, planned);
-        }
-        if known.deleted {
-            // Only its disappearance is awaited; gates were open when the delete was sent.
-        } else if let Err(reason) = self.is_due(machine, effect, gate, after, now) {
-            return match reason {
-                Due::Ask(ask) => Step::Ask(ask),
-                Due::Wait(until) => Step::Wait(until),
-                Due::Closed(why) => self.wait(effect, n, &why, now),
-            };
-        }
-        let known = self.known.entry(n).or_default();
-        // What a gate was told long ago is not what is there now.
-        let stale = now.since(known.heard_at) >= FRESH;
-        let Some((heard, _)) = known.heard.take().filter(|_| !stale) else {
-            return known.look(n, now);
-        };
-        let uid = uid_of(effect).unwrap_or_default();
-        match heard {
-            Heard::Refused(why) | Heard::Lost(why) => self.wait(effect, n, &why, now),
-            Heard::Missing | Heard::Gone => self.missing(effect, action, now),
-            Heard::Object(facts) => match action {
-                UndoAction::Uncordon => {
-                    let known = self.known.entry(n).or_default();
-                    known.planned = Some(uncordon(effect, &uid, &facts, self.rules));
-                    let planned = known.planned.clone();
-                    planned.map_or(Step::Over, |p| known.carry_out(effect, action, p))
-                }
-                UndoAction::Delete => self.delete(effect, &uid, facts, now),
-            },
-            Heard::Done | Heard::Moved => self.known.entry(n).or_default().look(n, now),
-        }
-    }
-
-    /// Whether an undo may be tried now.
-    fn is_due(
-        &mut self,
-        machine: &Machine,
-        effect: &Effect,
-        gate: Option<Gate>,
-        after: &[EffectNo],
-        now: Mono,
-    ) -> Result<(), Due> {
-        if !self.rules.gates {
-            // The planted bug: a stack.
-            let later = machine.effects.values().find(|e| {
-                let mine = self.only.as_ref().is_none_or(|only| only.contains(&e.intent.n));
-                e.intent.n > effect.intent.n && !e.is_final() && mine
-            });
-            return later.map_or(Ok(()), |_| Err(Due::Wait(now.plus(POLL))));
-        }
-        if gate == Some(Gate::Last) {
-            let cluster = &effect.intent.cluster;
-            // A leftover counts as well, until this pass gives it up.
-            let under_way = |other: &Effect| {
-                let given_up = self.known.get(&other.intent.n).is_some_and(|k| k.given_up);
-                !other.is_final() || matches!(other.state, EffectState::Left { .. }) && !given_up
-            };
-            let busy = machine.effects.values().find(|other| {
-                other.intent.n != effect.intent.n
-                    && other.intent.cluster == *cluster
-                    && !other.is_last()
-                    && under_way(other)
-            });
-            if let Some(busy) = busy {
-                // The others end by their own patience; the Lease must not give up beside them.
-                return Err(if now < self.patience_until {
-                    Due::Closed(format!("{} comes first", busy.intent.target))
-                } else {
-                    Due::Wait(now.plus(AGAIN))
-                });
-            }
-        }
-        let wants_restores = gate == Some(Gate::RestoresTerminal);
-        for other in machine.effects.values().filter(|other| other.is_restore()) {
-            let mine = other.intent.n == effect.intent.n;
-            if !(mine || wants_restores && other.intent.cluster == effect.intent.cluster) {
-                continue;
-            }
-            self.restore_is_at_rest(other, mine, now)?;
-        }
-        let waits = after.iter().find_map(|n| {
-            let other = machine.effects.get(n)?;
-            (!other.is_final()).then(|| other.intent.target.to_string())
-        });
-        match waits {
-            // A Restore that Velero has not seen goes at once; the pin makes that safe.
-            Some(_) if effect.is_restore() && self.is_unpicked(effect.intent.n) => Ok(()),
-            Some(target) => Err(Due::Closed(format!("{target} comes first"))),
-            None => Ok(()),
-        }
-    }
-
-    fn is_unpicked(&self, n: EffectNo) -> bool {
-        match self.known.get(&n).and_then(|known| known.heard.as_ref()) {
-            Some((Heard::Object(facts), _)) => facts.restore.is_some_and(|r| !r.picked_up),
-            _ => false,
-        }
-    }
-
-    /// Whether a Restore can act no more: settled as never sent, gone, terminal, or (for its own
-    /// delete) never picked up.
-    fn restore_is_at_rest(&mut self, restore: &Effect, mine: bool, now: Mono) -> Result<(), Due> {
-        let n = restore.intent.n;
-        match &restore.state {
-            EffectState::Absent
-            | EffectState::Foreign
-            | EffectState::Over(_)
-            | EffectState::Cleared
-            | EffectState::Kept => return Ok(()),
-            EffectState::Intended | EffectState::Doubted | EffectState::Left { uid: None } => {
-                return Err(Due::Closed(format!("{} is not settled yet", restore.intent.target)));
-            }
-            EffectState::Applied { .. }
-            | EffectState::Undoing { .. }
-            | EffectState::Left { uid: Some(_) } => {}
-        }
-        let known = self.known.entry(n).or_default();
-        let uid = uid_of(restore).unwrap_or_default();
-        match &known.heard {
-            None => match known.look(n, now) {
-                Step::Ask(ask) => Err(Due::Ask(ask)),
-                _ => Err(Due::Wait(known.ask_at)),
-            },
-            Some((Heard::Missing | Heard::Gone, _)) => Ok(()),
-            Some((Heard::Object(facts), _)) => {
-                let restore_facts = facts.restore.unwrap_or_default();
-                // From its answer on: with a server slower than that, patience must still end.
-                let fresh = now.since(known.heard_at) < POLL;
-                if facts.uid != uid || restore_facts.terminal || (mine && !restore_facts.picked_up)
-                {
-                    return Ok(());
-                }
-                if !fresh {
-                    known.heard = None;
-                    return Err(Due::Ask(Ask::Look(n)));
-                }
-                Err(Due::Closed(format!("Velero still works on {}", restore.intent.target)))
-            }
-            Some((Heard::Refused(why) | Heard::Lost(why), asked)) => {
-                let why = format!("cannot read {}: {why}", restore.intent.target);
-                if now.since(*asked) >= POLL {
-                    known.heard = None;
-                }
-                Err(Due::Closed(why))
-            }
-            Some((Heard::Done | Heard::Moved, _)) => {
-                known.heard = None;
-                Err(Due::Ask(Ask::Look(n)))
-            }
-        }
-    }
-
-    fn missing(&mut self, effect: &Effect, action: UndoAction, now: Mono) -> Step {
-        let n = effect.intent.n;
-        let known = self.known.entry(n).or_default();
-        let since = *known.missing_since.get_or_insert(now);
-        if effect.intent.target.kind == "Namespace" && now.since(since) < CONFIRM {
-            known.ask_at = since.plus(CONFIRM);
-            return Step::Wait(known.ask_at);
-        }
-        let ours = known.deleted || effect.undo_attempts > 0;
-        let outcome = if ours && action == UndoAction::Delete {
-            UndoOutcome::Undone
-        } else {
-            UndoOutcome::Gone
-        };
-        known.carry_out(effect, action, Planned::Settle(outcome))
-    }
-
-    fn delete(&mut self, effect: &Effect, uid: &str, facts: Facts, now: Mono) -> Step {
-        let n = effect.intent.n;
-        let pins = self.rules.pin_uid;
-        let known = self.known.entry(n).or_default();
-        let action = UndoAction::Delete;
-        if facts.uid != uid && pins {
-            if effect.intent.target.kind == "Namespace" {
-                known.given_up = true;
-                if matches!(effect.state, EffectState::Left { .. }) {
-                    return Step::Over;
-                }
-                return Self::leave(effect, "a namespace of that name came late, without our mark");
-            }
-            return known.carry_out(effect, action, Planned::Settle(UndoOutcome::Gone));
-        }
-        let ours = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-        if !ours && pins {
-            let why = "somebody removed our mark".to_owned();
-            return known.carry_out(effect, action, Planned::Settle(UndoOutcome::NotOurs(why)));
-        }
-        if facts.terminating {
-            known.deleted = true;
-            return self.wait(effect, n, "it is being deleted", now);
-        }
-        // A namespace also by resourceVersion: what was read is what is deleted. So is a Restore
-        // that nobody has picked up, which makes the delete safe without a gate.
-        let unpicked = facts.restore.is_some_and(|r| !r.picked_up);
-        let pin = if effect.intent.target.kind == "Namespace" || unpicked {
-            facts.pin_both()
-        } else {
-            Precondition::uid(&facts.uid)
-        };
-        known.carry_out(effect, action, Planned::Send(Request::Delete(pin)))
-    }
-
     /// Waits a poll interval for a reason, or names a leftover when patience is over.
     fn wait(&mut self, effect: &Effect, n: EffectNo, why: &str, now: Mono) -> Step {
         self.wait_for(effect, n, why, now.plus(POLL), now)
@@ -706,91 +308,4 @@ impl Closing {
             why: why.to_owned(),
         })
     }
-}
-
-enum Due {
-    Ask(Ask),
-    Wait(Mono),
-    Closed(String),
-}
-
-impl Known {
-    fn look(&mut self, n: EffectNo, now: Mono) -> Step {
-        if now < self.ask_at {
-            return Step::Wait(self.ask_at);
-        }
-        Step::Ask(Ask::Look(n))
-    }
-
-    fn settle(&mut self, outcome: UndoOutcome) {
-        self.planned = Some(Planned::Settle(outcome));
-        self.announced = true;
-    }
-
-    /// Announces the undo, then does it.
-    fn carry_out(&mut self, effect: &Effect, action: UndoAction, planned: Planned) -> Step {
-        let n = effect.intent.n;
-        let undoing = matches!(effect.state, EffectState::Undoing { .. });
-        let announced = match &planned {
-            // A settlement needs some announcement; a request needs its own.
-            Planned::Settle(_) => undoing || self.announced,
-            Planned::Send(_) => self.announced,
-        };
-        if !announced {
-            self.announced = true;
-            let precondition = match &planned {
-                Planned::Send(Request::Delete(p) | Request::Uncordon(p) | Request::Strip(p)) => {
-                    p.clone()
-                }
-                Planned::Settle(_) => Precondition::default(),
-            };
-            self.planned = Some(planned);
-            let attempt = effect.undo_attempts + 1;
-            return Step::Append(Event::UndoIntended { n, attempt, action, precondition });
-        }
-        self.planned = None;
-        self.announced = false;
-        match planned {
-            Planned::Settle(outcome) => Step::Append(Event::UndoSettled { n, outcome }),
-            Planned::Send(request) => Step::Ask(Ask::Send(n, request)),
-        }
-    }
-}
-
-impl Facts {
-    fn pin_both(&self) -> Precondition {
-        Precondition {
-            uid: Some(self.uid.clone()),
-            resource_version: Some(self.resource_version.clone()),
-        }
-    }
-}
-
-/// What becomes of a cordon. Ownership needs our mark **and** managedFields that name us for the
-/// bit: who cordons an uncordoned node again takes the field over, and the mark alone stays.
-fn uncordon(effect: &Effect, uid: &str, facts: &Facts, rules: Rules) -> Planned {
-    if facts.uid != uid && rules.pin_uid {
-        return Planned::Settle(UndoOutcome::Gone);
-    }
-    let marked = facts.mark.as_ref().is_some_and(|m| m.same_effect(&effect.intent.mark));
-    // Some nodes bear no managedFields: then the mark alone decides, because the other mistake would
-    // leave every such node cordoned.
-    match (marked, facts.unschedulable, facts.cordon_is_ours || facts.unmanaged) {
-        (true, true, true) => Planned::Send(Request::Uncordon(facts.pin_both())),
-        (true, _, _) => Planned::Send(Request::Strip(facts.pin_both())),
-        (false, true, _) => Planned::Settle(UndoOutcome::NotOurs(
-            "it is cordoned, but no longer bears our mark".to_owned(),
-        )),
-        (false, false, _) => Planned::Settle(if effect.undo_attempts > 0 {
-            UndoOutcome::Undone
-        } else {
-            UndoOutcome::Gone
-        }),
-    }
-}
-
-/// Whether the active step, if any, has to be recorded before the run may end.
-#[must_use]
-pub fn has_active_step(machine: &Machine) -> bool {
-    machine.steps.iter().any(|step| matches!(step, StepState::Active { .. }))
 }

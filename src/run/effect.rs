@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -21,7 +21,8 @@ use super::{
 use crate::{
     clock::Mono,
     config::Timings,
-    mark::{FENCE, Mark},
+    kind::drain_nodes::node,
+    mark::Mark,
     world::{
         WorldError,
         kube::{Cluster, Write, collection, path},
@@ -43,8 +44,11 @@ pub struct Wish<'a> {
     /// How it is undone.
     pub undo: Undo,
     /// Makes the target and the request's body from the mark that the effect gets.
-    pub make: Box<dyn FnOnce(&Mark) -> (Target, Value) + Send + 'a>,
+    pub make: Make<'a>,
 }
+
+/// Makes an effect's target and body, once its number and so its mark and names are known.
+pub type Make<'a> = Box<dyn FnOnce(&Mark) -> (Target, Value) + Send + 'a>;
 
 /// How an effect went.
 #[derive(Clone, Debug)]
@@ -104,6 +108,11 @@ impl Effects {
         timings: &Timings,
     ) -> Self {
         Self { record, clusters, instance: instance.to_owned(), timings: timings.clone() }
+    }
+
+    /// The clusters that it writes to.
+    pub fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.values()
     }
 
     /// Performs an effect: intend, send once, settle.
@@ -281,13 +290,9 @@ impl Effects {
                 Err(error) => unanswered(&error),
             },
             Ask::Bump(_, pin) => {
-                let fence = |value: Value, rv: &str| {
-                    json!({"metadata": {
-                        "uid": pin.uid, "resourceVersion": rv, "annotations": {FENCE: value},
-                    }})
-                };
+                let uid = pin.uid.clone().unwrap_or_default();
                 let rv = pin.resource_version.clone().unwrap_or_default();
-                let first = fence(json!(intent.mark.run), &rv);
+                let first = node::fence_patch(&uid, &rv, Some(&intent.mark.run));
                 let send = |body| async move {
                     cluster
                         .send_write(
@@ -303,7 +308,7 @@ impl Effects {
                         let rv = text(&object, "/metadata/resourceVersion");
                         // Cleared by a pinned patch of its own; a failure shows as a fence at the
                         // next look, which bumps and clears again.
-                        match send(fence(Value::Null, &rv)).await {
+                        match send(node::fence_patch(&uid, &rv, None)).await {
                             Ok(_) => Heard::Done,
                             Err(error) => request_failed(&error),
                         }

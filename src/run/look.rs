@@ -4,9 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Node;
 use serde_json::{Value, json};
 
-use crate::mark::{EFFECT, EPOCH, FENCE, FIELD_MANAGER, INSTANCE, Mark, PRIOR, RUN};
+use crate::{
+    kind::drain_nodes::{candidates::foreign_actor, node},
+    mark::{FENCE, FIELD_MANAGER, Mark},
+};
 
 use super::event::{EffectNo, Precondition};
 
@@ -60,22 +64,18 @@ impl Request {
                     "preconditions": pins,
                 })
             }
-            Self::Strip(pin) => json!({"metadata": unmark(pin)}),
-            Self::Uncordon(pin) => {
-                json!({"metadata": unmark(pin), "spec": {"unschedulable": null}})
-            }
+            Self::Strip(pin) => node::strip_patch(uid(pin), version(pin)),
+            Self::Uncordon(pin) => node::uncordon_patch(uid(pin), version(pin)),
         }
     }
 }
 
-/// Metadata of a patch that removes everything of ours.
-fn unmark(pin: &Precondition) -> Value {
-    json!({
-        "uid": pin.uid,
-        "resourceVersion": pin.resource_version,
-        "labels": {INSTANCE: null, RUN: null},
-        "annotations": {EFFECT: null, EPOCH: null, PRIOR: null, FENCE: null},
-    })
+fn uid(pin: &Precondition) -> &str {
+    pin.uid.as_deref().unwrap_or_default()
+}
+
+fn version(pin: &Precondition) -> &str {
+    pin.resource_version.as_deref().unwrap_or_default()
 }
 
 /// The world's answer to an [`Ask`].
@@ -110,10 +110,12 @@ pub struct Facts {
     pub terminating: bool,
     /// A node: `spec.unschedulable`.
     pub unschedulable: bool,
-    /// A node: managedFields name our field manager for `spec.unschedulable`.
-    pub cordon_is_ours: bool,
-    /// It has no managedFields at all, so they say nothing about who cordoned it.
-    pub unmanaged: bool,
+    /// A node: the field managers that own `spec.unschedulable`, from managedFields.
+    pub bit_owners: Vec<String>,
+    /// It has managedFields at all; without, they say nothing about who cordoned it.
+    pub managed: bool,
+    /// A node: another actor that works on it.
+    pub foreign: Option<String>,
     /// It bears a fence annotation of ours that was not cleared.
     pub fence: bool,
     /// A Velero Restore.
@@ -133,6 +135,18 @@ pub struct RestoreFacts {
 const TERMINAL: [&str; 4] = ["Completed", "PartiallyFailed", "Failed", "FailedValidation"];
 
 impl Facts {
+    /// Whether it bears the mark of this effect.
+    #[must_use]
+    pub fn is_marked_by(&self, mark: &Mark) -> bool {
+        self.mark.as_ref().is_some_and(|on_it| on_it.same_effect(mark))
+    }
+
+    /// Whether managedFields name us for `spec.unschedulable`.
+    #[must_use]
+    pub fn owns_bit(&self) -> bool {
+        self.bit_owners.iter().any(|owner| owner == FIELD_MANAGER)
+    }
+
     /// Reads them from an object as the API server answers it.
     #[must_use]
     pub fn of(object: &Value) -> Self {
@@ -154,11 +168,9 @@ impl Facts {
             terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
             unschedulable: object.pointer("/spec/unschedulable").and_then(Value::as_bool)
                 == Some(true),
-            cordon_is_ours: manages_cordon(object),
-            unmanaged: object
-                .pointer("/metadata/managedFields")
-                .and_then(Value::as_array)
-                .is_none_or(Vec::is_empty),
+            bit_owners: bit_owners(object),
+            managed: managed_fields(object).next().is_some(),
+            foreign: (text("/kind") == "Node").then(|| foreign(object)).flatten(),
             fence: annotations.contains_key(FENCE),
             restore: is_restore.then(|| {
                 let phase = text("/status/phase");
@@ -173,11 +185,18 @@ impl Facts {
     }
 }
 
-/// Whether managedFields name our field manager for `spec.unschedulable`.
-fn manages_cordon(object: &Value) -> bool {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    entries.into_iter().flatten().any(|entry| {
-        entry.get("manager").and_then(Value::as_str) == Some(FIELD_MANAGER)
-            && entry.pointer("/fieldsV1/f:spec/f:unschedulable").is_some()
-    })
+fn managed_fields(object: &Value) -> impl Iterator<Item = &Value> {
+    object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn bit_owners(object: &Value) -> Vec<String> {
+    managed_fields(object)
+        .filter(|entry| entry.pointer("/fieldsV1/f:spec/f:unschedulable").is_some())
+        .filter_map(|entry| Some(entry.get("manager")?.as_str()?.to_owned()))
+        .collect()
+}
+
+fn foreign(object: &Value) -> Option<String> {
+    let node: Node = serde_json::from_value(object.clone()).ok()?;
+    foreign_actor(&node)
 }

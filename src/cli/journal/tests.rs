@@ -4,20 +4,32 @@ use super::*;
 use crate::{
     clock::SystemClock,
     journal::Leader,
-    run::event::{Event, Reason},
+    report::summary::samples,
+    run::event::{Event, Finding, Reason, Severity, Verdict},
 };
 
-/// A journal with two entries in stream `r`; closed unless the leader is kept.
-async fn journal(folder: &tempfile::TempDir) -> PathBuf {
+fn finding(text: &str) -> Event {
+    Event::FindingMade(Finding {
+        severity: Severity::Info,
+        code: "test".into(),
+        text: text.into(),
+        evidence: None,
+    })
+}
+
+/// A journal with a run of three entries, and then `more`.
+async fn journal(folder: &tempfile::TempDir, more: Vec<Event>) -> (PathBuf, String) {
     let path = folder.path().join("journal.db");
     let clock = Arc::new(SystemClock::new().expect("clock"));
     let leader = Leader::take(&path, clock).await.expect("leader");
-    for why in ["one", "two \"quoted\""] {
-        let event = Event::RunClosing { reason: Reason::Halt, why: Some(why.into()) };
-        leader.append("r", event).await.expect("append");
+    let opened = samples::drained().into_iter().next().expect("an opening");
+    let mut events = vec![opened.event, finding("one"), finding("two \"quoted\"")];
+    events.extend(more);
+    for event in events {
+        leader.append(&opened.stream, event).await.expect("append");
     }
     leader.close().await.expect("close");
-    path
+    (path, opened.stream)
 }
 
 fn flip(path: &Path) {
@@ -36,23 +48,45 @@ async fn verified(path: &Path, json: bool) -> (u8, String) {
 #[tokio::test]
 async fn verify_tells_by_words_json_and_exit_code() {
     let folder = tempfile::tempdir().expect("folder");
-    let path = journal(&folder).await;
-    assert_eq!(verified(&path, false).await, (0, "sound: 1 streams, 2 entries\n".into()));
+    let (path, run) = journal(&folder, Vec::new()).await;
+    assert_eq!(verified(&path, false).await, (0, "sound: 1 streams, 3 entries\n".into()));
     let (code, text) = verified(&path, true).await;
-    assert_eq!((code, text.trim()), (0, r#"{"breaks":[],"entries":2,"sound":true,"streams":1}"#));
+    assert_eq!((code, text.trim()), (0, r#"{"breaks":[],"entries":3,"sound":true,"streams":1}"#));
     flip(&path);
     let (code, text) = verified(&path, false).await;
     assert_eq!(code, 1);
-    assert!(text.starts_with("r seq 0: its hash is not the one that seq 1 names\n"), "{text}");
+    let line = format!("{run} seq 1: its hash is not the one that seq 2 names\n");
+    assert!(text.starts_with(&line), "{text}");
     let (code, text) = verified(&path, true).await;
     let value: serde_json::Value = serde_json::from_str(&text).expect("json");
-    assert_eq!((code, &value["sound"], &value["breaks"][0]["seq"]), (1, &false.into(), &0.into()));
+    assert_eq!((code, &value["sound"], &value["breaks"][0]["seq"]), (1, &false.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn verify_reads_what_the_events_mean() {
+    let closing = Event::RunClosing { reason: Reason::Halt, why: None };
+    let ended = Event::RunEnded {
+        verdict: Verdict::Passed,
+        leftovers: 0,
+        summary: serde_json::json!({"verdict": "passed"}),
+        summary_version: crate::report::summary::SUMMARY_VERSION,
+    };
+    for (more, says) in [
+        (vec![closing.clone(), ended], "the stored summary is not the one that its events fold to"),
+        (vec![closing.clone(), closing], "the first reason to close decides for good"),
+    ] {
+        let folder = tempfile::tempdir().expect("folder");
+        let (path, _) = journal(&folder, more).await;
+        let (code, text) = verified(&path, false).await;
+        assert_eq!(code, 1);
+        assert!(text.contains(says), "{text}");
+    }
 }
 
 #[tokio::test]
 async fn the_chain_is_recomputed_from_exported_lines() {
     let folder = tempfile::tempdir().expect("folder");
-    let path = journal(&folder).await;
+    let (path, run) = journal(&folder, Vec::new()).await;
     let mut out = Vec::new();
     export(&path, None, &mut out).await.expect("export");
     let text = String::from_utf8(out).expect("text");
@@ -78,7 +112,8 @@ async fn the_chain_is_recomputed_from_exported_lines() {
         assert_eq!(record.prev, prev);
         prev = record.hash();
     }
-    assert_eq!(text.lines().count(), 2);
+    assert_eq!(text.lines().count(), 3);
+    assert!(text.contains(&run));
     let mut out = Vec::new();
     assert!(export(&path, Some("nothing"), &mut out).await.is_err());
 }

@@ -3,11 +3,12 @@
 //! All bodies are JSON merge patches that carry `metadata.uid` and `metadata.resourceVersion`: the
 //! server refuses them with 409 if the node has moved or is another of the same name.
 
-use k8s_openapi::api::core::v1::Node;
 use serde_json::{Map, Value, json};
 
-use super::candidates::foreign_actor;
-use crate::mark::{EFFECT, EPOCH, FENCE, FIELD_MANAGER, INSTANCE, Mark, PRIOR, RUN};
+use crate::{
+    mark::{EFFECT, EPOCH, FENCE, INSTANCE, Mark, PRIOR, RUN},
+    run::look::Facts,
+};
 
 /// What was there before a cordon of ours. Nodes that are cordoned already are never drilled, so
 /// it is always the same.
@@ -67,59 +68,6 @@ pub fn fence_patch(uid: &str, resource_version: &str, fence: Option<&str>) -> Va
     })
 }
 
-/// What a node says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// metadata.uid
-    pub uid: String,
-    /// metadata.resourceVersion
-    pub resource_version: String,
-    /// spec.unschedulable
-    pub unschedulable: bool,
-    /// The mark that it carries, whole.
-    pub mark: Option<Mark>,
-    /// The field managers that own `spec.unschedulable`, from managedFields.
-    pub bit_owners: Vec<String>,
-    /// Another actor that marked it.
-    pub foreign: Option<String>,
-}
-
-impl Facts {
-    /// Reads them from a node.
-    #[must_use]
-    pub fn of(node: &Node) -> Self {
-        let meta = &node.metadata;
-        let labels = meta.labels.clone().unwrap_or_default();
-        let annotations = meta.annotations.clone().unwrap_or_default();
-        let owns_bit = |fields: &Value| fields.pointer("/f:spec/f:unschedulable").is_some();
-        Self {
-            uid: meta.uid.clone().unwrap_or_default(),
-            resource_version: meta.resource_version.clone().unwrap_or_default(),
-            unschedulable: node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true),
-            mark: Mark::read(&labels, &annotations),
-            bit_owners: meta
-                .managed_fields
-                .iter()
-                .flatten()
-                .filter(|entry| entry.fields_v1.as_ref().is_some_and(|f| owns_bit(&f.0)))
-                .filter_map(|entry| entry.manager.clone())
-                .collect(),
-            foreign: foreign_actor(node),
-        }
-    }
-
-    /// Whether managedFields name us for the bit. False after a human uncordoned and cordoned
-    /// again, although our mark is still there.
-    #[must_use]
-    pub fn bit_is_ours(&self) -> bool {
-        self.bit_owners.iter().any(|owner| owner == FIELD_MANAGER)
-    }
-
-    fn marked_by(&self, mark: &Mark) -> bool {
-        self.mark.as_ref().is_some_and(|on_it| on_it.same_effect(mark))
-    }
-}
-
 /// What a look at the node says about a cordon whose answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -127,7 +75,8 @@ pub enum Look {
     Applied,
     /// It did not and cannot any more: the node moved on, or is another.
     Absent(String),
-    /// It did not arrive yet and still may: bump the resourceVersion and look again.
+    /// It did not arrive yet and still may (or a fence was not cleared): move the resourceVersion,
+    /// and look again.
     Fence,
 }
 
@@ -139,7 +88,7 @@ pub fn look_up(node: Option<&Facts>, mark: &Mark, uid: &str, resource_version: &
     if node.uid != uid {
         return Look::Absent("the node was made anew".to_owned());
     }
-    if node.marked_by(mark) {
+    if node.is_marked_by(mark) {
         return Look::Applied;
     }
     match &node.mark {
@@ -150,10 +99,10 @@ pub fn look_up(node: Option<&Facts>, mark: &Mark, uid: &str, resource_version: &
                 other.run, other.instance
             ));
         }
-        None if node.bit_is_ours() => return Look::Applied,
+        None if node.unschedulable && node.owns_bit() => return Look::Applied,
         None => {}
     }
-    if node.resource_version == resource_version {
+    if node.fence || node.resource_version == resource_version {
         return Look::Fence;
     }
     Look::Absent("the node has moved on".to_owned())
@@ -173,14 +122,16 @@ pub enum Undo {
 }
 
 /// Decides how the cordon of `mark` on the node `uid` is undone. Clearing the bit needs both our
-/// mark and our name in managedFields.
+/// mark and our name in managedFields: who cordons an uncordoned node again takes the field over,
+/// and our mark alone stays. A node without any managedFields is judged by the mark alone, because
+/// the other mistake would leave every such node cordoned.
 #[must_use]
 pub fn undo(node: Option<&Facts>, mark: &Mark, uid: &str) -> Undo {
     let Some(node) = node else { return Undo::Gone("the node is gone".to_owned()) };
     if node.uid != uid {
         return Undo::Gone("the node was made anew".to_owned());
     }
-    if !node.marked_by(mark) {
+    if !node.is_marked_by(mark) {
         return Undo::Leave(match (&node.mark, node.unschedulable) {
             (Some(other), _) => {
                 format!("it carries the mark of run {} of {}", other.run, other.instance)
@@ -192,7 +143,7 @@ pub fn undo(node: Option<&Facts>, mark: &Mark, uid: &str) -> Undo {
     if !node.unschedulable {
         return Undo::Strip("somebody else uncordoned it".to_owned());
     }
-    if !node.bit_is_ours() {
+    if node.managed && !node.owns_bit() {
         return Undo::Strip(match node.bit_owners.as_slice() {
             [] => "nobody owns the cordon in managedFields".to_owned(),
             owners => format!("the cordon belongs to {}", owners.join(", ")),
@@ -249,7 +200,8 @@ mod tests {
             .chain([json!({"manager": "kubelet", "operation": "Update",
                            "fieldsV1": {"f:spec": {"f:podCIDR": {}}}})])
             .collect();
-        Facts::of(&serde_json::from_value(node).expect("node"))
+        node["kind"] = json!("Node");
+        Facts::of(&node)
     }
 
     #[test]
@@ -335,7 +287,15 @@ mod tests {
             look_up(Some(&facts(node, managers)), &mark(), "u", "7")
         };
         assert_eq!(look(&ours, &["kubectl"]), Look::Applied, "by the mark");
-        assert_eq!(look(&moved, &["firedrill"]), Look::Applied, "by the bit");
+        let mut unmarked = moved.clone();
+        unmarked["spec"]["unschedulable"] = json!(true);
+        assert_eq!(look(&unmarked, &["firedrill"]), Look::Applied, "by the bit");
+        let mut fenced = moved.clone();
+        merge(&mut fenced, &fence_patch("u", "8", Some("r")));
+        assert_eq!(look(&fenced, &[]), Look::Fence, "a fence that was not cleared");
+        let mut bare = facts(&ours, &[]);
+        bare.managed = false;
+        assert_eq!(undo(Some(&bare), &mark(), "u"), Undo::Uncordon, "no managedFields at all");
         assert_eq!(look(&moved, &[]), Look::Absent("the node has moved on".into()));
         let mut theirs = fresh();
         merge(&mut theirs, &cordon_patch(&Mark { run: "s".into(), ..mark() }, "u", "7"));

@@ -25,10 +25,11 @@ pub fn patience() -> Duration {
 }
 
 /// One thing that the forward part does.
+#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 #[derive(Clone, Debug)]
 pub enum Move {
     /// Append this event.
-    Event(Event),
+    Event(Box<Event>),
     /// Intend an effect, send it, settle it.
     Effect(Plan),
     /// Let time pass.
@@ -89,7 +90,7 @@ fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) 
         versions: BTreeMap::new(),
     };
     let planned = Event::PlanMade { foreseen: Vec::new(), refusals: Vec::new() };
-    let mut moves = vec![Move::Event(opened), Move::Event(planned), lease()];
+    let mut moves = vec![happens(opened), happens(planned), lease()];
     moves.extend(parts.into_iter().flatten());
     let keys = moves
         .iter()
@@ -99,6 +100,10 @@ fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) 
         })
         .collect();
     Sample { name, moves, keys }
+}
+
+fn happens(event: Event) -> Move {
+    Move::Event(Box::new(event))
 }
 
 fn effect(step: &'static str, key: Key, verb: Verb, undo: Undo) -> Move {
@@ -114,11 +119,11 @@ fn lease() -> Move {
 }
 
 fn start(step: &str) -> Move {
-    Move::Event(Event::StepStarted { step: step.to_owned(), attempt: 1 })
+    happens(Event::StepStarted { step: step.to_owned(), attempt: 1 })
 }
 
 fn end(step: &str) -> Move {
-    Move::Event(Event::StepEnded {
+    happens(Event::StepEnded {
         step: step.to_owned(),
         outcome: StepOutcome::Passed,
         why: None,
@@ -127,7 +132,7 @@ fn end(step: &str) -> Move {
 }
 
 fn note(step: &str) -> Move {
-    Move::Event(Event::Observed {
+    happens(Event::Observed {
         step: step.to_owned(),
         what: What::T0,
         at: Mono(0),

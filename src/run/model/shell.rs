@@ -138,7 +138,7 @@ impl<'a> Shell<'a> {
     pub fn forward(&mut self) {
         for one in self.sample.moves.clone() {
             match one {
-                Move::Event(event) => self.append(event),
+                Move::Event(event) => self.append(*event),
                 Move::Pass(time) => self.world.advance(self.world.now + time),
                 Move::Effect(plan) => self.effect(&plan),
                 Move::Release(effects) => {
@@ -361,8 +361,12 @@ impl<'a> Shell<'a> {
             mark: object.mark.map(|effect| self.mark(effect)),
             terminating: object.gone_at.is_some(),
             unschedulable: object.cordon.is_some(),
-            unmanaged: false,
-            cordon_is_ours: object.cordon == Some(Maker::Us),
+            bit_owners: match object.cordon {
+                Some(Maker::Us) => vec![crate::mark::FIELD_MANAGER.to_owned()],
+                _ => vec!["kubectl".to_owned()],
+            },
+            managed: true,
+            foreign: None,
             fence: object.fence,
             restore: (key == Key::Restore)
                 .then_some(RestoreFacts { picked_up: object.picked_up, terminal: object.terminal }),

@@ -19,6 +19,7 @@ pub mod apply;
 pub mod audit;
 pub mod background;
 pub mod control_plane;
+pub mod crash;
 pub mod drill;
 pub mod firedrill;
 pub mod guard;

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::{
     Api, Client, Config,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use lab::{
@@ -35,6 +35,8 @@ async fn a_lab_comes_up_works_and_leaves_nothing() -> anyhow::Result<()> {
     backups_and_snapshots_are_in_the_bucket(&lab, &shop).await?;
     bodies_of_firedrill_alone_are_in_the_audit_log(&lab, &client).await?;
     velero_can_be_gone_and_back(&lab, &shop).await?;
+    a_backup_comes_back_beside_the_original(&client, "after-the-break").await?;
+    assert!(evict_web(&client, "shop").await?.is_success(), "the budget lets one go");
 
     let groups = lab.site().processes.groups();
     assert_eq!(groups.len(), 7, "{groups:?}");
@@ -138,7 +140,8 @@ async fn bodies_of_firedrill_alone_are_in_the_audit_log(
         Some((event["level"].as_str()?.to_owned(), event["stage"].as_str()?.to_owned()))
     };
     let complete = |level: &str| Some((level.to_owned(), "ResponseComplete".to_owned()));
-    assert_eq!(level("by-firedrill"), complete("Request"));
+    // With the answers: they alone name the UID of what was made.
+    assert_eq!(level("by-firedrill"), complete("RequestResponse"));
     assert_eq!(level("by-admin"), complete("Metadata"));
     Ok(())
 }
@@ -152,6 +155,48 @@ async fn velero_can_be_gone_and_back(lab: &Lab, shop: &Shop) -> anyhow::Result<(
     Ok(())
 }
 
+/// The Deployment without replicas in Velero's namespace is what lets a restore complete.
+async fn a_backup_comes_back_beside_the_original(
+    client: &Client,
+    backup: &str,
+) -> anyhow::Result<()> {
+    let restore = json!({
+        "apiVersion": "velero.io/v1",
+        "kind": "Restore",
+        "metadata": {"name": "beside", "namespace": velero::NAMESPACE},
+        "spec": {"backupName": backup, "namespaceMapping": {"shop": "beside"}},
+    });
+    let api = velero::api(client, "Restore");
+    api.create(&PostParams::default(), &serde_json::from_value(restore)?).await?;
+    until("the restore is Completed", LIMIT, || async {
+        let restore = api.get("beside").await?;
+        ensure!(velero::phase(&restore).as_deref() == Some("Completed"), "{}", restore.data);
+        Ok(true)
+    })
+    .await?;
+    until("the restored shop is ready", LIMIT, || async {
+        Ok(unready(client, "beside").await?.is_empty())
+    })
+    .await
+}
+
+/// Asks for the eviction of one pod of `web`.
+async fn evict_web(client: &Client, namespace: &str) -> anyhow::Result<reqwest::StatusCode> {
+    let web = ListParams::default().labels("app=web");
+    let pods = Api::<Pod>::namespaced(client.clone(), namespace).list(&web).await?;
+    let name = pods.items.into_iter().find_map(|pod| pod.metadata.name).context("no pod")?;
+    let body = json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": namespace},
+    });
+    let request =
+        http::Request::post(format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction"))
+            .header("content-type", "application/json")
+            .body(kube::client::Body::from(serde_json::to_vec(&body)?))?;
+    Ok(reqwest::StatusCode::from_u16(client.send(request).await?.status().as_u16())?)
+}
+
 #[tokio::test]
 async fn a_shared_lab_outlives_the_test_that_started_it() -> anyhow::Result<()> {
     // Each round is what a test is: a runtime of its own that ends.
@@ -162,7 +207,7 @@ async fn a_shared_lab_outlives_the_test_that_started_it() -> anyhow::Result<()> 
                 let options = ShopOptions {
                     namespace: lab.unique("shop"),
                     replicas: 2,
-                    broken: if round == 0 { Vec::new() } else { vec!["web".into()] },
+                    broken: if round == 0 { Vec::new() } else { vec!["api".into()] },
                     budget_allows: round == 0,
                     ..ShopOptions::default()
                 };
@@ -170,8 +215,10 @@ async fn a_shared_lab_outlives_the_test_that_started_it() -> anyhow::Result<()> 
                 let client = lab.client().await?;
                 assert_eq!(unready(&client, shop.namespace()).await?, options.broken);
                 let status = reqwest::get(format!("{}/healthz", shop.url())).await?.status();
-                assert_eq!(status.is_success(), round == 0);
+                assert!(status.is_success(), "the outside asks for web alone");
                 if round == 1 {
+                    // Of pods that run: those that never did are evicted past any budget.
+                    assert_eq!(evict_web(&client, shop.namespace()).await?, 429);
                     a_broken_image_is_told(&client, shop.namespace()).await?;
                 }
                 anyhow::Ok(lab.dir().to_owned())
@@ -183,10 +230,10 @@ async fn a_shared_lab_outlives_the_test_that_started_it() -> anyhow::Result<()> 
 }
 
 async fn a_broken_image_is_told(client: &Client, namespace: &str) -> anyhow::Result<()> {
-    let web = ListParams::default().labels("app=web");
+    let pods = ListParams::default().labels("app=api");
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
-    until("web waits for its image", LIMIT, || async {
-        let pods = serde_json::to_value(api.list(&web).await?.items)?;
+    until("api waits for its image", LIMIT, || async {
+        let pods = serde_json::to_value(api.list(&pods).await?.items)?;
         let pods = pods.as_array().cloned().unwrap_or_default();
         Ok(!pods.is_empty()
             && pods.iter().all(|pod| {
