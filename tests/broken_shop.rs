@@ -4,6 +4,8 @@
 //! One run with effects at a time for each cluster: so the cases of the one lab come in turn. All
 //! are tried, whatever became of those before.
 
+#![expect(clippy::disallowed_methods, reason = "a test is not the program: it writes as an admin")]
+
 mod common;
 
 use std::time::Duration;

@@ -167,11 +167,16 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
+/// What Velero's server excludes from every backup by itself: its CSI plugin saves them.
+const EXCLUDED_BY_VELERO: &str = "volumesnapshots.snapshot.storage.k8s.io";
+
 /// One sentence if the backup saves only part of its namespaces.
 fn partial(backup: &Backup) -> Vec<String> {
     let spec = &backup.spec;
     let some = |list: &Option<Vec<String>>| list.iter().flatten().any(|name| name != "*");
-    let any = |list: &Option<Vec<String>>| list.iter().flatten().next().is_some();
+    let any = |list: &Option<Vec<String>>| {
+        list.iter().flatten().any(|name| name != EXCLUDED_BY_VELERO)
+    };
     let filters: Vec<&str> = [
         ("labelSelector", spec.label_selector.is_some()),
         ("orLabelSelectors", spec.or_label_selectors.as_ref().is_some_and(|all| !all.is_empty())),

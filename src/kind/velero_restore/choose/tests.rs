@@ -161,6 +161,14 @@ fn a_filtered_backup_is_told() {
         choose(&all, &want(&["shop"]), at(END)).expect("chosen").findings,
         ["backup b saves only part of its namespaces (labelSelector and excludedResources)"]
     );
+    // As Velero's server fills in every backup.
+    let whole = [backup(
+        "b",
+        "Completed",
+        Some("2026-08-01T03:00:00Z"),
+        json!({"excludedNamespaceScopedResources": ["volumesnapshots.snapshot.storage.k8s.io"]}),
+    )];
+    assert!(choose(&whole, &want(&["shop"]), at(END)).expect("chosen").findings.is_empty());
 }
 
 #[test]

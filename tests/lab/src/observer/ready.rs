@@ -110,7 +110,11 @@ impl Restore {
             bound: lag,
             terminal: terminal - created,
             created: self.creation_timestamp.context("a Restore without creationTimestamp")?,
-            things: self.counts.iter().rfind(|(at, _)| *at <= recovered).map_or(0, |(_, n)| *n),
+            things: self
+                .counts
+                .iter()
+                .rfind(|(at, _)| *at <= recovered + stable_for)
+                .map_or(0, |(_, count)| *count),
         })
     }
 }
