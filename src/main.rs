@@ -1,6 +1,10 @@
 //! The `firedrill` command.
 
-use std::{io::stdout, path::Path, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, stdout},
+    path::Path,
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, Parser as _};
 use firedrill::{
@@ -55,7 +59,10 @@ fn log_to_stderr(format: Format) {
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => {
-            registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).init();
+            let ansi = std::io::stderr().is_terminal();
+            let layer =
+                tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+            registry.with(layer).init();
         }
         Format::Json => {
             let layer = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);

@@ -76,16 +76,16 @@ fn an_unknown_key() {
 
 #[test]
 fn a_wrong_type() {
-    bad_drill("wrong_type", &after("namespaces: [shop]", "namespaces: shop"), &[(
-        13,
-        21,
-        "wrong-type",
-    )]);
-    bad_drill("wrong_type_of_a_name", &after("cluster: lab", "cluster: [lab]"), &[(
-        5,
-        12,
-        "wrong-type",
-    )]);
+    bad_drill(
+        "wrong_type",
+        &after("namespaces: [shop]", "namespaces: shop"),
+        &[(13, 21, "wrong-type")],
+    );
+    bad_drill(
+        "wrong_type_of_a_name",
+        &after("cluster: lab", "cluster: [lab]"),
+        &[(5, 12, "wrong-type")],
+    );
     bad_drill("wrong_duration", &after("15m", "15"), &[(17, 38, "invalid-value")]);
 }
 
@@ -126,7 +126,8 @@ fn names_that_the_configuration_does_not_have() {
 fn a_configuration_with_problems() {
     let place = place();
     place.write("drill.yaml", DRILL);
-    let text = config(NOWHERE).replace("tokenFile", "tokenfile").replace("settle: 5s", "settle: 1s");
+    let text =
+        config(NOWHERE).replace("tokenFile", "tokenfile").replace("settle: 5s", "settle: 1s");
     place.write("firedrill.yaml", &text);
     for args in [&["run", "drill.yaml"][..], &["history"], &["undo"], &["journal", "verify"]] {
         let said = place.run(args);
@@ -165,7 +166,8 @@ fn what_is_not_there() {
     let mut golden = String::new();
     for (what, args) in cases {
         let given = args.contains(&"--config");
-        let args = if given { args.to_vec() } else { [&["--config", "firedrill.yaml"], *args].concat() };
+        let args =
+            if given { args.to_vec() } else { [&["--config", "firedrill.yaml"], *args].concat() };
         let text = run(place.path(), &args);
         let json = run(place.path(), &[&["--output", "json"], &args[..]].concat());
         assert_eq!((text.code, json.code), (2, 2), "{what}: {text}");
@@ -210,7 +212,8 @@ fn a_drill_with_errors_may_be_the_one_that_is_missed() {
 #[test]
 fn a_command_line_that_means_nothing() {
     let place = place();
-    for args in [&["run"][..], &["runn", "x"], &["history", "--limit", "many"], &["show", "a", "b"]] {
+    for args in [&["run"][..], &["runn", "x"], &["history", "--limit", "many"], &["show", "a", "b"]]
+    {
         let said = place.run(args);
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{said}");
         assert!(said.err.starts_with("error: ") && said.err.contains("--help"), "{said}");

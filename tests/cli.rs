@@ -34,7 +34,9 @@ impl Shop {
                 let Ok(mut stream) = stream else { continue };
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
                 let _ = stream.read(&mut [0; 4096]);
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                );
             }
         });
         Self { address, stop }
@@ -119,7 +121,11 @@ fn what_is_shown_is_the_same_as_text_and_as_json() {
         assert_eq!(summary, *run, "history and report are one fold");
         assert_eq!(text(&["report", &id, "--format", "json"]), text_of(&place, &id));
         let verdict = is(&summary["verdict"]);
-        assert!(report.starts_with(&format!("{}  {}", verdict.to_uppercase(), is(&summary["drill"]))));
+        assert!(report.starts_with(&format!(
+            "{}  {}",
+            verdict.to_uppercase(),
+            is(&summary["drill"])
+        )));
         for figure in [&id, &summary["exitCode"].to_string(), &is(&summary["instance"])] {
             assert!(report.contains(figure.as_str()), "{figure} is not in {report}");
         }
@@ -133,7 +139,8 @@ fn what_is_shown_is_the_same_as_text_and_as_json() {
         let events = json(&["show", &id]);
         assert_eq!(events["summary"], summary);
         let entries = events["entries"].as_array().expect("entries").clone();
-        let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
+        let lines: Vec<&str> =
+            shown.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).collect();
         // The head begins with the run's id and its time.
         assert_eq!(lines.len(), entries.len() + 2, "{shown}");
         let exported = place.run(&["journal", "export", &id]);
@@ -149,7 +156,6 @@ fn what_is_shown_is_the_same_as_text_and_as_json() {
     assert_eq!((&verified["sound"], &verified["streams"]), (&true.into(), &2.into()), "{verified}");
     let sound = text(&["journal", "verify"]);
     assert_eq!(sound, format!("sound: 2 streams, {} entries\n", verified["entries"]));
-
 }
 
 fn text_of(place: &Place, run: &str) -> String {
@@ -253,7 +259,8 @@ fn help_of_every_command() {
         let said = run(folder.path(), &[args, &["--help"]].concat());
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{said}");
         fits(&said.out);
-        golden += &format!("$ firedrill {}\n{}\n", [args, &["--help"]].concat().join(" "), said.out);
+        golden +=
+            &format!("$ firedrill {}\n{}\n", [args, &["--help"]].concat().join(" "), said.out);
         said.out
     };
     let top = ask(&[]);

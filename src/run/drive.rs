@@ -186,6 +186,8 @@ async fn forward(
 
     loop {
         if let Some((reason, why)) = running.lever.cause() {
+            // Nobody asks any more: what comes from here on is neither green nor red.
+            kind::check::act::end(running).await;
             return close(running, reason, Some(why)).await;
         }
         match running.record.with(super::machine::Machine::next) {

@@ -90,7 +90,9 @@ pub async fn sweep(
                 run: run.clone(),
                 source: Box::new(source),
             };
-            swept.summaries.push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
+            swept
+                .summaries
+                .push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
         }
     }
     for (name, error) in &swept.unseen {

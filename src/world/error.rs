@@ -166,11 +166,9 @@ fn told(error: &rustls::Error, server: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(why) => {
             let why = match why {
-                CertificateError::ExpiredContext { not_after, time } => format!(
-                    "expired on {}; this machine's clock says {}",
-                    at(not_after),
-                    at(time)
-                ),
+                CertificateError::ExpiredContext { not_after, time } => {
+                    format!("expired on {}; this machine's clock says {}", at(not_after), at(time))
+                }
                 CertificateError::Expired => "has expired".to_owned(),
                 CertificateError::NotValidYetContext { not_before, time } => format!(
                     "is valid only from {}; this machine's clock says {}",
@@ -183,7 +181,8 @@ fn told(error: &rustls::Error, server: &str) -> String {
                      up to date?"
                         .to_owned()
                 }
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => {
                     format!("does not name this host ({why})")
                 }
                 other => format!("is not accepted ({other})"),

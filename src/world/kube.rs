@@ -104,9 +104,10 @@ impl Cluster {
         let client = Client::try_from(config).map_err(|error| {
             let why = chain(&error);
             match &settings.login {
-                Login::Token { ca_file, .. } if why.contains("root") => {
-                    login(format!("no CA certificate can be read from {}: {why}", ca_file.display()))
-                }
+                Login::Token { ca_file, .. } if why.contains("root") => login(format!(
+                    "no CA certificate can be read from {}: {why}",
+                    ca_file.display()
+                )),
                 _ => login(why),
             }
         })?;
@@ -215,10 +216,9 @@ impl Cluster {
             Ok(Err(error)) => {
                 Err(self.explained(WorldError::from_kube(&self.name, &self.server, &error)))
             }
-            Err(_) => Err(WorldError::Timeout {
-                cluster: self.name.clone(),
-                seconds: timeout.as_secs(),
-            }),
+            Err(_) => {
+                Err(WorldError::Timeout { cluster: self.name.clone(), seconds: timeout.as_secs() })
+            }
         }
     }
 

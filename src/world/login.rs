@@ -136,18 +136,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let pki = lab::pki::Pki::new(folder.path()).expect("a CA");
         let mut user = AuthInfo::default();
-        let doubt = |user: &AuthInfo, now| {
-            Credential::of_kubeconfig(Path::new("FILE"), user).doubt(now)
-        };
+        let doubt =
+            |user: &AuthInfo, now| Credential::of_kubeconfig(Path::new("FILE"), user).doubt(now);
         assert_eq!(doubt(&user, Timestamp::MAX), "are the credentials in FILE expired?");
         let file = pki.ca_file();
         user.client_certificate = Some(file.display().to_string());
-        assert!(doubt(&user, Timestamp::MAX).starts_with("the client certificate of FILE expired on"));
+        assert!(
+            doubt(&user, Timestamp::MAX).starts_with("the client certificate of FILE expired on")
+        );
         assert!(doubt(&user, Timestamp::UNIX_EPOCH).contains("has not expired"));
         let data = std::fs::read(file).expect("the CA");
         user.client_certificate_data = Some(general_purpose::STANDARD.encode(data));
         user.client_certificate = None;
-        assert!(doubt(&user, Timestamp::MAX).starts_with("the client certificate of FILE expired on"));
+        assert!(
+            doubt(&user, Timestamp::MAX).starts_with("the client certificate of FILE expired on")
+        );
         user.client_certificate_data = Some("not base64".to_owned());
         assert_eq!(doubt(&user, Timestamp::MAX), "are the credentials in FILE expired?");
     }

@@ -13,7 +13,6 @@ use serde_json::json;
 
 use crate::{
     apply::{Applier, documents},
-    site::Site,
     velero,
 };
 
@@ -31,12 +30,10 @@ pub fn repository() -> PathBuf {
 ///
 /// # Errors
 /// When a file cannot be read or an object is refused.
-pub async fn apply(site: &Site, client: Client) -> anyhow::Result<()> {
+pub async fn apply(client: Client) -> anyhow::Result<()> {
     let folder = repository().join("config/rbac");
-    let mut files: Vec<PathBuf> = match fs::read_dir(&folder) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
-        Err(_) => Vec::new(),
-    };
+    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     let mut applier = Applier::new(client);
@@ -45,10 +42,7 @@ pub async fn apply(site: &Site, client: Client) -> anyhow::Result<()> {
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": velero::NAMESPACE},
     });
     applier.apply(vec![namespace]).await?;
-    if files.is_empty() {
-        site.progress.insist("config/rbac is empty: firedrill gets cluster-admin");
-        applier.apply(documents(CLUSTER_ADMIN)?).await?;
-    }
+    anyhow::ensure!(!files.is_empty(), "{} holds no files", folder.display());
     for path in files {
         let file = || path.display().to_string();
         let text = fs::read_to_string(&path).with_context(file)?;
@@ -70,20 +64,3 @@ pub async fn token(client: Client) -> anyhow::Result<String> {
     let answer = api.create_token_request(ACCOUNT, &PostParams::default(), &request).await?;
     Ok(answer.status.context("a token request without an answer")?.token)
 }
-
-const CLUSTER_ADMIN: &str = "
-apiVersion: v1
-kind: Namespace
-metadata: {name: firedrill}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: firedrill, namespace: firedrill}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: firedrill}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
-subjects:
-- {kind: ServiceAccount, name: firedrill, namespace: firedrill}
-";

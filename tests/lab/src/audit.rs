@@ -303,6 +303,11 @@ impl AuditLog {
         String::from_utf8(bytes).map_err(|e| io::Error::other(e).into())
     }
 
+    /// Forgets everything read so far; the next reading goes on where the last ended.
+    pub fn forget(&mut self) {
+        self.entries.clear();
+    }
+
     /// Everything read so far, in the order of the log (requests that ended first come first).
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

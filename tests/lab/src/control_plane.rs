@@ -33,7 +33,7 @@ impl ControlPlane {
         let port = site.ports.next()?;
         let server = format!("https://127.0.0.1:{port}");
         let audit_log = site.path("logs/audit.log");
-        fs::write(site.path("audit-policy.yaml"), include_str!("audit-policy.yaml"))?;
+        fs::write(site.path("audit-policy.yaml"), crate::audit::POLICY)?;
         site.processes.start("kube-apiserver", &apiserver(site, &etcd, port)?)?;
 
         let admin = site.pki.client("admin", "lab-admin", Some("system:masters"))?;

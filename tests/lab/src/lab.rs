@@ -117,7 +117,7 @@ impl Lab {
             }
             anyhow::Ok(())
         };
-        let with_account = account::apply(&site, client.clone());
+        let with_account = account::apply(client.clone());
         tokio::try_join!(with_velero, with_nodes, with_account)?;
         Ok(Self { site, plane, s3, names: AtomicU32::new(0), stopped: AtomicBool::new(false) })
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::{
-    Lab, Options, drill,
+    Lab, Options, crash, drill,
     firedrill::{ConfigOptions, write_config},
     parts,
     progress::Progress,
@@ -18,6 +18,12 @@ use lab::{
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -44,6 +50,18 @@ enum Command {
     Crash {
         /// Which drill: shop or node.
         name: String,
+        /// Every journal point and every held write, not a sample.
+        #[arg(long)]
+        all: bool,
+        /// Decides the sample; a new one each time without it.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only the case with this id, as the table names it.
+        #[arg(long, conflicts_with = "all")]
+        case: Option<String>,
+        /// How the result is written to stdout.
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
     },
 }
 
@@ -73,7 +91,11 @@ async fn run(command: Command) -> anyhow::Result<i32> {
         Command::Up { shop } => up(shop).await.map(|()| 0),
         Command::Drill { file } => drill::run(file).await,
         Command::Bench { name } => Ok(unknown("bench", &name)),
-        Command::Crash { name } => Ok(unknown("crash", &name)),
+        Command::Crash { name, all, seed, case, output } => {
+            let seed = seed.unwrap_or_else(|| jiff::Timestamp::now().as_second().unsigned_abs());
+            let choice = crash::Choice { all, seed, case, only_points: false };
+            crash::command(&name, &choice, output == Output::Json).await
+        }
     }
 }
 
