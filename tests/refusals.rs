@@ -225,6 +225,7 @@ async fn on_a_lab() -> anyhow::Result<()> {
     logins(&mut ground).await?;
     leases(&mut ground).await?;
     shop.backup().await?;
+    whole_runs(&mut ground, &shop).await?;
     permissions(&mut ground).await?;
     no_namespace_of_ours(&mut ground).await?;
     without_velero(&mut ground).await?;
@@ -349,8 +350,8 @@ async fn leases(ground: &mut Ground) -> anyhow::Result<()> {
     let cause = ground.refused("a lease of another instance", &config, NODE).await?;
     assert!(
         cause.starts_with(
-            "Cluster lab is held by berlin/0199a3c2-7f3e-7a10-8bcd-0242ac120002 (renewed "
-        ),
+            "Cluster lab is held by berlin/0199a3c2-7f3e-7a10-8bcd-0242ac120002, which renewed its lease "
+        ) && cause.ends_with("ago: if it is gone for good, `firedrill undo --instance berlin` settles what it left."),
         "{cause}"
     );
     // Undo of our own instance leaves it alone.
@@ -412,6 +413,57 @@ async fn permissions(ground: &mut Ground) -> anyhow::Result<()> {
     ground.delete(LEASE).await?;
     ensure!(unused.is_empty(), "granted, but no drill needs it: {unused:#?}");
     Ok(())
+}
+
+/// Both samples run to their end, and send nothing that preflight did not ask for.
+async fn whole_runs(ground: &mut Ground, shop: &Shop) -> anyhow::Result<()> {
+    let options = ConfigOptions {
+        folder: Some(ground.lab.unique("whole")),
+        shop_url: Some(shop.url().to_owned()),
+        ..Default::default()
+    };
+    let config = write_config(&ground.lab, &options).await?;
+    let mut log = AuditLog::from_now(&ground.lab.control_plane().audit_log)?;
+    for drill in [SHOP, NODE] {
+        let said = ground.run(&config, &["run", drill]).await?;
+        assert_eq!(said.code, 0, "{said}");
+        ground.told.push((format!("nothing against it: {drill}"), said.code, said.cause()));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    log.refresh()?;
+    let asked: BTreeSet<(String, String)> = needs().iter().map(right).collect();
+    let mut sent = BTreeSet::new();
+    for entry in log.select(&Filter::firedrill()) {
+        let Some(object) = &entry.object_ref else { continue };
+        let dot = if object.api_group.is_empty() { "" } else { "." };
+        sent.insert((entry.verb.clone(), format!("{}{dot}{}", entry.resource(), object.api_group)));
+    }
+    // Everybody may ask what they may.
+    let review = "selfsubjectaccessreviews.authorization.k8s.io";
+    ensure!(sent.remove(&("create".to_owned(), review.to_owned())), "{sent:?}");
+    let unasked: Vec<_> = sent.difference(&asked).collect();
+    ensure!(unasked.is_empty(), "sent, and not asked for before: {unasked:?}");
+    let unsent: Vec<_> = asked.difference(&sent).collect();
+    eprintln!("asked for, and not needed by runs in which nothing goes wrong: {unsent:?}");
+    Ok(())
+}
+
+fn needs() -> Vec<Need> {
+    [
+        access::RUN,
+        kind::velero_restore::act::NEEDS,
+        kind::workloads_ready::act::NEEDS,
+        kind::drain_nodes::act::NEEDS,
+    ]
+    .concat()
+}
+
+/// Verb, and `resource/sub.group`.
+fn right(need: &Need) -> (String, String) {
+    let slash = if need.subresource.is_empty() { "" } else { "/" };
+    let dot = if need.group.is_empty() { "" } else { "." };
+    let resource = format!("{}{slash}{}{dot}{}", need.resource, need.subresource, need.group);
+    (need.verb.to_owned(), resource)
 }
 
 fn role(file: &str) -> anyhow::Result<Value> {
@@ -503,13 +555,7 @@ async fn without_velero(ground: &mut Ground) -> anyhow::Result<()> {
 /// Every right that config/rbac grants is asked for by preflight, and the other way round.
 #[test]
 fn what_is_granted_is_what_is_needed() {
-    let needs = [
-        access::RUN,
-        kind::velero_restore::act::NEEDS,
-        kind::workloads_ready::act::NEEDS,
-        kind::drain_nodes::act::NEEDS,
-    ]
-    .concat();
+    let needs = needs();
     for (namespace, scope) in
         [("default", Scope::Cluster), ("firedrill", Scope::Firedrill), ("velero", Scope::Velero)]
     {
@@ -520,15 +566,8 @@ fn what_is_granted_is_what_is_needed() {
             .difference(&everywhere)
             .map(|(verb, resource, _)| (verb.clone(), resource.clone()))
             .collect();
-        let one = |need: &Need| {
-            let slash = if need.subresource.is_empty() { "" } else { "/" };
-            let dot = if need.group.is_empty() { "" } else { "." };
-            let resource =
-                format!("{}{slash}{}{dot}{}", need.resource, need.subresource, need.group);
-            (need.verb.to_owned(), resource)
-        };
         let needed: BTreeSet<_> =
-            needs.iter().filter(|need| need.scope == scope).map(one).collect();
+            needs.iter().filter(|need| need.scope == scope).map(right).collect();
         // Allows nothing that `update` does not, and raises an epoch by hand.
         let kept = ("patch".to_owned(), "configmaps".to_owned());
         let missing: Vec<_> = needed.difference(&granted).collect();

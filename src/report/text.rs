@@ -113,7 +113,7 @@ fn head(page: &mut Page, summary: &Summary) {
     if !further.is_empty() {
         page.line("  ", &format!("And {}:", words::count(further.len(), "further reason")));
         for refusal in further {
-            page.line("  - ", &sentence(refusal));
+            page.item("  ", &sentence(refusal));
         }
     }
     if !summary.leftovers.is_empty() {

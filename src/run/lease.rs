@@ -15,9 +15,10 @@ use super::{
     house::Lever,
 };
 use crate::{
-    clock::{Clock, Mono},
+    clock::{Clock, Mono, millis},
     config::Timings,
     mark::{LEASE, Mark, NAMESPACE},
+    report::words,
     world::{
         WorldError,
         kube::{Cluster, Write, path},
@@ -37,17 +38,24 @@ pub fn target() -> Target {
     }
 }
 
-/// Who holds the Lease, in words, if anyone does. PURE.
+/// Who holds the Lease, how old it is, and what to do about it, in words. PURE.
 #[must_use]
 pub fn held_by(lease: &Value, now: Timestamp) -> String {
     let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str).unwrap_or("nobody");
     let renewed = lease.pointer("/spec/renewTime").and_then(Value::as_str);
     let age =
         renewed.and_then(|text| text.parse::<Timestamp>().ok()).map(|at| now.duration_since(at));
-    match age {
-        Some(age) => format!("{holder} (renewed {} s ago)", age.as_secs().max(0)),
-        None => holder.to_owned(),
+    let Some(age) = age else { return holder.to_owned() };
+    let lasts = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_i64).unwrap_or(0);
+    let ago = words::duration(millis(age.unsigned_abs()) / 1000 * 1000);
+    if age.as_secs() <= lasts {
+        return format!("{holder}, which renewed its lease {ago} ago: wait until it has ended");
     }
+    let instance = holder.split('/').next().unwrap_or(holder);
+    format!(
+        "{holder}, which renewed its lease {ago} ago: if it is gone for good, `firedrill undo \
+         --instance {instance}` settles what it left"
+    )
 }
 
 /// Takes the Lease of `cluster` for the run; the answer's object is what [`renew`] goes on with.
@@ -169,4 +177,31 @@ async fn renewal(
 /// Kubernetes' MicroTime: RFC 3339 with exactly six decimals.
 fn micro(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_says_whose_it_is_how_old_and_what_to_do() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().expect("a time");
+        let held = |renewed: &str| {
+            let spec = json!({
+                "holderIdentity": "berlin/r", "leaseDurationSeconds": 60, "renewTime": renewed,
+            });
+            held_by(&json!({"spec": spec}), now)
+        };
+        assert_eq!(
+            held("2026-11-24T11:59:49.500000Z"),
+            "berlin/r, which renewed its lease 10.0s ago: wait until it has ended"
+        );
+        assert_eq!(
+            held("2026-11-24T09:00:00.000000Z"),
+            "berlin/r, which renewed its lease 3h 00m ago: if it is gone for good, `firedrill undo \
+             --instance berlin` settles what it left"
+        );
+        assert_eq!(held("never"), "berlin/r");
+        assert_eq!(held_by(&json!({}), now), "nobody");
+    }
 }

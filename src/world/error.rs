@@ -142,19 +142,19 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// The TLS error among the causes, if it is one. An `io::Error` hides it: its `source` is what
-/// lies below the error that it wraps.
+/// The TLS error among the causes, if it is one. An `io::Error` hides what it wraps: its `source`
+/// is what lies below that.
 fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(found) = wrapped.or_else(|| error.downcast_ref()) {
+    let mut at = error;
+    loop {
+        if let Some(found) = at.downcast_ref() {
             return Some(found);
         }
-        next = error.source();
+        at = match at.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => wrapped,
+            None => at.source()?,
+        };
     }
-    None
 }
 
 /// A TLS error as what it means for whoever runs the drills.
@@ -214,4 +214,29 @@ fn root(error: &dyn Error) -> String {
         deepest = cause;
     }
     deepest.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tls_error_is_found_below_errors_that_hide_it() {
+        let error = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let hidden = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error));
+        let hidden = kube::Error::Service(Box::new(hidden));
+        assert_eq!(
+            WorldError::from_kube("lab", "https://host", &hidden).to_string(),
+            "cluster lab: the certificate of https://host is not signed by the configured CA; is \
+             it the right cluster, and is caFile up to date?"
+        );
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let refused = kube::Error::Service(Box::new(refused));
+        assert_eq!(
+            WorldError::from_kube("lab", "https://host", &refused).to_string(),
+            "cluster lab cannot be reached: https://host: connection refused"
+        );
+        let alert = rustls::Error::AlertReceived(AlertDescription::CertificateExpired);
+        assert_eq!(told(&alert, "S"), "S says that our client certificate has expired");
+    }
 }

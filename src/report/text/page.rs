@@ -18,6 +18,11 @@ impl Page {
         self.hang(indent, &format!("{indent}  "), text);
     }
 
+    /// A paragraph of a list.
+    pub(super) fn item(&mut self, indent: &str, text: &str) {
+        self.hang(&format!("{indent}- "), &format!("{indent}  "), text);
+    }
+
     /// An empty line.
     pub(super) fn gap(&mut self) {
         self.out.push('\n');
