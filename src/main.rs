@@ -35,26 +35,33 @@ fn main() -> ExitCode {
             return ExitCode::from(place::INTERNAL);
         }
     };
+    let output = cli.output;
     match runtime.block_on(command(cli)) {
         Ok(code) => ExitCode::from(code),
-        Err(Exit { code, message }) => {
-            if !message.is_empty() {
-                eprintln!("{}", message.trim_end());
+        Err(exit) => {
+            if !exit.message.is_empty() {
+                eprintln!("{}", exit.message.trim_end());
             }
-            ExitCode::from(code)
+            // Programs get one document on stdout, whatever happens.
+            if output == Format::Json {
+                say(&exit.json());
+            }
+            ExitCode::from(exit.code)
         }
     }
 }
 
 /// Logs go to stderr; results alone go to stdout.
 fn log_to_stderr(format: Format) {
-    let filter =
-        EnvFilter::try_from_env("FIREDRILL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    // What a client of a library complains of is said by whoever used it, with the cluster's name.
+    let filter = EnvFilter::try_from_env("FIREDRILL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("error,kube_client=off"));
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Text => {
             let ansi = std::io::stderr().is_terminal();
-            let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+            let layer =
+                tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
             registry.with(layer).init();
         }
         Format::Json => {
@@ -75,12 +82,12 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
             history(config, drill.as_deref(), limit, cli.output).await
         }
         Command::Show(run) => {
-            let (entries, summary) = one_run(config, &run.run, cli.output).await?;
+            let (entries, summary) = one_run(config, &run.run).await?;
             say(&show::render(&summary, &entries, shape(cli.output)).map_err(encode)?);
             Ok(0)
         }
         Command::Report { run, format } => {
-            let (_, summary) = one_run(config, &run.run, cli.output).await?;
+            let (_, summary) = one_run(config, &run.run).await?;
             let format = match (format, cli.output) {
                 (Format::Text, Format::Text) => report_cli::Format::Text,
                 _ => report_cli::Format::Json,
@@ -92,8 +99,11 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
             undo::run(config, run.as_deref(), instance.as_deref(), cli.output).await
         }
         Command::Journal { command } => {
-            let path = place::config(config, cli.output)?.journal;
-            let failed = |error: journal_cli::Error| Exit::refused(format!("error: {error}"));
+            let path = place::config(config)?.journal;
+            let failed = |error: journal_cli::Error| match error {
+                journal_cli::Error::Journal(error) => error.into(),
+                journal_cli::Error::Output(_) => Exit::internal(format!("error: {error}")),
+            };
             match command {
                 Journal::Verify => {
                     let json = cli.output == Format::Json;
@@ -141,9 +151,9 @@ fn validate(
     Ok(u8::try_from(code).unwrap_or(place::INTERNAL))
 }
 
-async fn reader(config: Option<&Path>, output: Format) -> Result<Reader, Exit> {
-    let config = place::config(config, output)?;
-    Reader::open(&config.journal).await.map_err(|error| Exit::invalid(format!("error: {error}")))
+async fn reader(config: Option<&Path>) -> Result<Reader, Exit> {
+    let config = place::config(config)?;
+    Ok(Reader::open(&config.journal).await?)
 }
 
 async fn history(
@@ -152,12 +162,12 @@ async fn history(
     limit: u32,
     output: Format,
 ) -> Result<u8, Exit> {
-    let reader = reader(config, output).await?;
+    let reader = reader(config).await?;
     let failed = |error: &dyn std::fmt::Display| Exit::internal(format!("error: {error}"));
-    let rows = reader.runs(drill, limit).await.map_err(|error| failed(&error))?;
+    let rows = reader.runs(drill, limit).await?;
     let mut runs = Vec::new();
     for row in rows {
-        let entries = reader.stream(&row.run).await.map_err(|error| failed(&error))?;
+        let entries = reader.stream(&row.run).await?;
         runs.push(Summary::fold(&entries).map_err(|error| failed(&error))?);
     }
     say(&history::render(&runs, shape(output)).map_err(encode)?);
@@ -167,13 +177,11 @@ async fn history(
 async fn one_run(
     config: Option<&Path>,
     run: &str,
-    output: Format,
 ) -> Result<(Vec<firedrill::run::event::Entry>, Summary), Exit> {
-    let reader = reader(config, output).await?;
-    let run =
-        reader.find_run(run).await.map_err(|error| Exit::invalid(format!("error: {error}")))?;
+    let reader = reader(config).await?;
+    let run = reader.find_run(run).await?;
     let internal = |error: &dyn std::fmt::Display| Exit::internal(format!("error: {error}"));
-    let entries = reader.stream(&run).await.map_err(|error| internal(&error))?;
+    let entries = reader.stream(&run).await?;
     let summary = Summary::fold(&entries).map_err(|error| internal(&error))?;
     Ok((entries, summary))
 }

@@ -20,6 +20,8 @@ use tracing::Instrument;
 pub enum TaskKind {
     /// Owns the journal's write connection.
     JournalWriter,
+    /// Appends one event to a run's record.
+    Append,
     /// Renews a run's Lease in one cluster.
     LeaseRenewal,
     /// Asks one background check all through a run.
@@ -60,6 +62,7 @@ impl TaskKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::JournalWriter => "journal-writer",
+            Self::Append => "append",
             Self::LeaseRenewal => "lease-renewal",
             Self::BackgroundCheck => "background-check",
             Self::Watch => "watch",
@@ -74,7 +77,7 @@ impl TaskKind {
     pub const fn on_cancel(self) -> OnCancel {
         match self {
             // Appends that were accepted are written, whoever stopped waiting for them.
-            Self::JournalWriter => OnCancel::Finishes,
+            Self::JournalWriter | Self::Append => OnCancel::Finishes,
             _ => OnCancel::Dropped,
         }
     }
@@ -85,9 +88,11 @@ impl TaskKind {
         match self {
             // Without signals a process could only be killed, and would leave its undo open.
             Self::JournalWriter | Self::Signals => OnError::EndsProcess,
-            Self::LeaseRenewal | Self::BackgroundCheck | Self::Watch | Self::Deadline => {
-                OnError::ClosesRun
-            }
+            Self::Append
+            | Self::LeaseRenewal
+            | Self::BackgroundCheck
+            | Self::Watch
+            | Self::Deadline => OnError::ClosesRun,
             Self::Progress => OnError::Logged,
         }
     }
@@ -141,7 +146,8 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let name = format!("{} {detail}", kind.name()).trim_end().to_owned();
-    let span = tracing::debug_span!("task", name);
+    // Of the level of errors, so that no filter takes the run's fields from an error of a task.
+    let span = tracing::error_span!("task", name);
     let task = name.clone();
     let guarded = async move {
         let caught = AssertUnwindSafe(future).catch_unwind();

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod error;
 pub mod kube;
+pub mod login;
 pub mod watch;
 
 pub use error::WorldError;

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// The configuration file [default: /etc/firedrill/firedrill.yaml, then ./config/firedrill.yaml]
+    /// The configuration file
+    ///
+    /// Without it: /etc/firedrill/firedrill.yaml, else config/firedrill.yaml.
     #[arg(long, global = true, value_name = "FILE", env = "FIREDRILL_CONFIG")]
     pub config: Option<PathBuf>,
     /// How answers are written to stdout
@@ -23,9 +25,16 @@ pub struct Cli {
 }
 
 /// Exit codes, the worst wins.
-const EXIT_CODES: &str = "Exit codes, the worst wins: 4 leftovers remain, 3 aborted or \
-interrupted (also refused before anything was changed), 1 failed, 0 passed or ok; 2 invalid \
-input; 70 internal error. Set FIREDRILL_LOG (for example `debug`) for more on stderr.";
+const EXIT_CODES: &str = "\
+Exit codes, the worst wins:
+  4   leftovers remain: `firedrill undo` tries again
+  3   aborted, or refused before anything was changed, or interrupted
+  1   failed
+  0   passed, or done
+  2   invalid input
+  70  internal error
+
+Set FIREDRILL_LOG (for example to `debug`) for more on stderr.";
 
 /// Text for people, JSON for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,7 +48,7 @@ pub enum Format {
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run one drill now, with live progress; the exit code says the verdict
+    /// Run one drill now; the exit code says the verdict
     Run {
         /// A drill's file, or the name of a drill in the configuration's folders
         drill: String,
@@ -49,7 +58,7 @@ pub enum Command {
     },
     /// Check drills and configuration: every problem, with its place
     Validate {
-        /// Files and folders [default: the configuration and its folders of drills]
+        /// Files and folders; without any, the configuration and its drills
         paths: Vec<PathBuf>,
         /// Count warnings as errors
         #[arg(long)]
@@ -78,7 +87,7 @@ pub enum Command {
     Undo {
         /// Only this run
         run: Option<String>,
-        /// Settle the marks and the Lease of another installation, once its Lease stood still
+        /// Settle another installation's marks, once its Lease stood still
         #[arg(long, value_name = "NAME", conflicts_with = "run")]
         instance: Option<String>,
     },

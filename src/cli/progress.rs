@@ -59,7 +59,10 @@ fn line(event: &Event) -> Option<String> {
         Event::PlanMade { foreseen, refusals } if refusals.is_empty() => {
             format!("planned: {}", words::count(foreseen.len(), "effect"))
         }
-        Event::PlanMade { refusals, .. } => format!("refused: {}", refusals.join("; ")),
+        // What closes the run says the first reason, the report all of them.
+        Event::PlanMade { refusals, .. } => {
+            format!("refused for {}", words::count(refusals.len(), "reason"))
+        }
         Event::StepStarted { step, .. } => format!("{step} begins"),
         Event::StepEnded { step, outcome, why, .. } => {
             let outcome = match outcome {

@@ -12,7 +12,7 @@ use crate::{
     },
     clock::{Clock, SystemClock},
     config::Config,
-    journal::{JournalError, Leader},
+    journal::Leader,
     report,
     run::{
         drive::{self, DriveError},
@@ -32,13 +32,7 @@ pub async fn lead(config: Config) -> Result<(House, Task<()>), Exit> {
     let clock: Arc<dyn Clock> = Arc::new(
         SystemClock::new().map_err(|error| Exit::internal(format!("error: no clock: {error}")))?,
     );
-    let leader = Leader::take(&config.journal, Arc::clone(&clock)).await.map_err(|error| {
-        let message = format!("error: {error}");
-        match error {
-            JournalError::LockHeld { .. } => Exit::refused(message),
-            _ => Exit::internal(message),
-        }
-    })?;
+    let leader = Leader::take(&config.journal, Arc::clone(&clock)).await?;
     let stop = CancellationToken::new();
     let house = House { config: Arc::new(config), leader, clock, stop: stop.clone() };
     Ok((house, signals(stop)))
@@ -81,7 +75,10 @@ pub async fn tidy(house: &House) -> Result<Recovered, Exit> {
     let mut recovered = recover::recover(house, None, SWEEP_PATIENCE).await.map_err(failed)?;
     let instance = house.config.instance.clone();
     let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE).await;
-    recovered.ended.extend(swept.map_err(failed)?);
+    let swept = swept.map_err(failed)?;
+    recovered.ended.extend(swept.summaries);
+    // The drill's own cluster is asked again by the plan, and refuses the run there.
+    recovered.unseen = swept.unseen;
     for summary in &recovered.ended {
         eprintln!(
             "run {} of {} was found open and is ended; leftovers: {}",
@@ -103,10 +100,13 @@ pub async fn run(
     name: Option<&str>,
     output: Format,
 ) -> Result<u8, Exit> {
-    let config = place::config(config, output)?;
-    let drill = place::find_drill(&config, wanted, name, output)?;
+    let config = place::config(config)?;
+    let drill = place::find_drill(&config, wanted, name)?;
     let (house, _signals) = lead(config).await?;
     let recovered = tidy(&house).await?;
+    for (_, error) in recovered.unseen.iter().filter(|(name, _)| *name != drill.cluster) {
+        eprintln!("note: marks were not looked for: {error}");
+    }
     let stuck: Vec<String> = recovered
         .ended
         .iter()
@@ -115,14 +115,14 @@ pub async fn run(
         .flat_map(|summary| summary.leftovers.iter().map(|left| left.object.clone()))
         .collect();
     if !stuck.is_empty() {
-        return Err(Exit {
-            code: 4,
-            message: format!(
+        return Err(Exit::new(
+            4,
+            format!(
                 "error: cluster {} still has leftovers: {}\n  help: `firedrill undo` tries again",
                 drill.cluster,
                 stuck.join(", ")
             ),
-        });
+        ));
     }
     let mut shown = None;
     let ended = drive::run(&house, &drill, Trigger::Hand, |entries| {

@@ -13,7 +13,8 @@ use crate::{
     run::{recover, sweep},
 };
 
-/// Undoes what is left; answers the exit code: 4 if something remains, else 0.
+/// Undoes what is left; answers the exit code: 4 if something remains, 3 if a cluster could not
+/// be looked at, else 0.
 ///
 /// # Errors
 /// Whatever stops the command before everything was looked at.
@@ -23,24 +24,18 @@ pub async fn run(
     instance: Option<&str>,
     output: Format,
 ) -> Result<u8, Exit> {
-    let config = place::config(config, output)?;
+    let config = place::config(config)?;
     let (house, _signals) = lead(config).await?;
     let internal = |error: recover::RecoverError| Exit::internal(format!("error: {error}"));
     let run = match run {
-        Some(text) => Some(
-            house
-                .leader
-                .reader()
-                .find_run(text)
-                .await
-                .map_err(|error| Exit::invalid(format!("error: {error}")))?,
-        ),
+        Some(text) => Some(house.leader.reader().find_run(text).await?),
         None => None,
     };
     let recovered =
         recover::recover(&house, run.as_deref(), sweep::PATIENCE).await.map_err(internal)?;
     let mut summaries = recovered.ended;
     summaries.extend(recovered.swept);
+    let mut unseen = Vec::new();
     if run.is_none() {
         let ours = house.config.instance.clone();
         let instance = instance.unwrap_or(&ours);
@@ -48,7 +43,9 @@ pub async fn run(
             sweep::stands_still(&house, instance).await.map_err(Exit::refused)?;
         }
         let patience = sweep::PATIENCE;
-        summaries.extend(sweep::sweep(&house, instance, patience).await.map_err(internal)?);
+        let swept = sweep::sweep(&house, instance, patience).await.map_err(internal)?;
+        summaries.extend(swept.summaries);
+        unseen = swept.unseen;
     }
     if let Err(error) = house.leader.close().await {
         tracing::warn!(%error, "the journal did not close cleanly");
@@ -60,14 +57,23 @@ pub async fn run(
                 .map_err(|error| Exit::internal(format!("error: {error}")))?;
             println!("{}", text.trim_end());
         }
-        Format::Text => println!("{}", said(&summaries)),
+        Format::Text => println!("{}", said(&summaries, unseen.is_empty())),
     }
-    Ok(if left > 0 { 4 } else { 0 })
+    // What was not looked at may hold anything: that is no success.
+    for (_, error) in &unseen {
+        eprintln!("error: marks were not looked for: {error}");
+    }
+    Ok(match (left, unseen.is_empty()) {
+        (0, true) => 0,
+        (0, false) => place::ABORTED,
+        _ => 4,
+    })
 }
 
-fn said(summaries: &[Summary]) -> String {
+fn said(summaries: &[Summary], all_seen: bool) -> String {
     if summaries.is_empty() {
-        return "nothing is left to undo".to_owned();
+        let within = if all_seen { "" } else { " in the journal" };
+        return format!("nothing is left to undo{within}");
     }
     let mut lines = Vec::new();
     for summary in summaries {

@@ -22,6 +22,9 @@ use super::{
 /// The most problems told of one file: a file that is wrong throughout needs no more.
 pub const MAX_PROBLEMS: usize = 200;
 
+/// The help of a problem that has none of its own.
+const REFERENCE: &str = "the samples in drills/ and config/ show each key with its values";
+
 /// A value, where it stands, and its key path.
 #[derive(Clone, Debug, PartialEq)]
 pub struct At<T> {
@@ -138,9 +141,15 @@ impl<'t> Decoder<'t> {
             }
         }
         self.problems.sort_by_key(|problem| problem.place.span.start);
+        // Every problem says what to do next.
+        for problem in self.problems.iter_mut().filter(|problem| problem.help.is_none()) {
+            problem.help = Some(REFERENCE.to_owned());
+        }
         if self.dropped > 0 {
             let more = format!("{} more problems in this file are not told", self.dropped);
-            self.problems.push(Problem::of_file(self.path, Severity::Error, Code::TooMany, more));
+            let mut more = Problem::of_file(self.path, Severity::Error, Code::TooMany, more);
+            more.help("mend these first, then validate again");
+            self.problems.push(more);
         }
         self.problems
     }

@@ -110,19 +110,27 @@ pub fn read_file(path: &Path) -> Result<String, Box<Problem>> {
         problem.help(help);
         Box::new(problem)
     };
-    let unreadable = |error: std::io::Error| {
-        problem(
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            problem(Code::Unreadable, "there is no such file".to_owned(), "is the path right?")
+        }
+        std::io::ErrorKind::PermissionDenied => problem(
+            Code::Unreadable,
+            format!("this file cannot be read: {error}"),
+            "the user that firedrill runs as needs to read it",
+        ),
+        _ => problem(
             Code::Unreadable,
             format!("this file cannot be read: {error}"),
             "nothing of it was read",
-        )
+        ),
     };
     // A device or a pipe might never end.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(problem(
             Code::Unreadable,
             "this is not a file".to_owned(),
-            "name a file or a folder",
+            "name a file; only `validate` reads folders",
         ));
     }
     let file = File::open(path).map_err(unreadable)?;

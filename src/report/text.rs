@@ -109,6 +109,13 @@ fn head(page: &mut Page, summary: &Summary) {
         (None, None) => page.line("  ", "It has not closed yet."),
         (Some(_), None) => {}
     }
+    let further = further(summary);
+    if !further.is_empty() {
+        page.line("  ", &format!("And {}:", words::count(further.len(), "further reason")));
+        for refusal in further {
+            page.line("  - ", &sentence(refusal));
+        }
+    }
     if !summary.leftovers.is_empty() {
         let left = words::count(summary.leftovers.len(), "leftover").to_uppercase();
         page.line("  ", &format!("{left} REMAIN: see below."));
@@ -125,6 +132,12 @@ fn head(page: &mut Page, summary: &Summary) {
     if summary.reason == Some(Reason::Refused) && !summary.objectives.is_empty() {
         page.line("  ", "Nothing was measured, so no objective is proven.");
     }
+}
+
+/// What the plan refused besides the cause.
+fn further(summary: &Summary) -> Vec<&str> {
+    let why = summary.why.as_deref();
+    summary.refusals.iter().map(String::as_str).filter(|it| Some(*it) != why).collect()
 }
 
 /// A full stop, and a capital letter unless the sentence begins with a name.
@@ -281,15 +294,10 @@ fn green_percent(check: &Availability) -> f64 {
 }
 
 fn findings(page: &mut Page, summary: &Summary) {
-    let why = summary.why.as_deref().unwrap_or_default();
-    let mut refusals = summary.refusals.iter().filter(|it| !why.contains(it.as_str())).peekable();
-    if summary.findings.is_empty() && refusals.peek().is_none() {
+    if summary.findings.is_empty() {
         return;
     }
     page.heading("FINDINGS", "");
-    for refusal in refusals {
-        page.line("  ", &format!("refused: {}", sentence(refusal)));
-    }
     for finding in &summary.findings {
         let severity = match finding.severity {
             Severity::Info => "info",

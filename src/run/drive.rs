@@ -9,6 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     closing::Closing,
@@ -68,10 +69,21 @@ pub async fn run(
     observe: impl FnOnce(mpsc::UnboundedReceiver<Entry>),
 ) -> Result<Summary, DriveError> {
     let id = uuid::Uuid::now_v7().to_string();
-    let record = Arc::new(Record::new(house.leader.clone(), house.clock.clone(), &id, Vec::new())?);
+    let span = tracing::error_span!("run", run = id);
+    whole(house, drill, &id, trigger, observe).instrument(span).await
+}
+
+async fn whole(
+    house: &House,
+    drill: &Drill,
+    id: &str,
+    trigger: Trigger,
+    observe: impl FnOnce(mpsc::UnboundedReceiver<Entry>),
+) -> Result<Summary, DriveError> {
+    let record = Arc::new(Record::new(house.leader.clone(), house.clock.clone(), id, Vec::new())?);
     observe(record.watch());
     let names = vec![drill.cluster.clone()];
-    record.append(opened(house, drill, &id, trigger, &names)).await?;
+    record.append(opened(house, drill, id, trigger, &names)).await?;
 
     let (clusters, failed) = house.connect(&names).await;
     let clusters = Arc::new(clusters);
@@ -116,7 +128,8 @@ pub async fn run(
             }
         }
     } else {
-        let why = Some(refusals.join("; "));
+        // The first is the cause; all of them stand in PlanMade.
+        let why = refusals.into_iter().next();
         record.append(Event::RunClosing { reason: Reason::Refused, why }).await?;
     }
     let patience = drill.undo_patience;
@@ -173,6 +186,8 @@ async fn forward(
 
     loop {
         if let Some((reason, why)) = running.lever.cause() {
+            // Nobody asks any more: what comes from here on is neither green nor red.
+            kind::check::act::end(running).await;
             return close(running, reason, Some(why)).await;
         }
         match running.record.with(super::machine::Machine::next) {
@@ -180,7 +195,9 @@ async fn forward(
                 let step = &running.drill.steps[index];
                 let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
                 running.record.append(started).await?;
-                one_step(running, step, plans).await?;
+                let span =
+                    tracing::error_span!("step", run = running.record.run(), step = step.name);
+                one_step(running, step, plans).instrument(span).await?;
             }
             Next::Skip(index) => {
                 let step = running.drill.steps[index].name.clone();

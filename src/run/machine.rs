@@ -3,16 +3,20 @@
 //! PURE. [`Machine::apply`] serves the live run and recovery alike, so what a process believes is
 //! always what the journal says. An event that is not legal here is never written.
 
+mod effect;
+mod legal;
+
 use std::collections::BTreeMap;
 
 use super::event::{
-    EffectNo, Entry, Event, Gate, Intent, Precondition, RUN_STEP, Reason, Settled, StepOutcome,
-    Trigger, Undo, UndoAction, UndoOutcome, Verdict,
+    EffectNo, Entry, Event, Precondition, Reason, Settled, StepOutcome, Trigger, Verdict,
 };
 use crate::{
     clock::Mono,
     drill::{Outline, When},
 };
+
+pub use effect::{Effect, EffectState};
 
 /// An event that may not happen in this state. A defect, in firedrill or in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,96 +66,6 @@ pub enum StepState {
         /// Why, unless it passed.
         why: Option<String>,
     },
-}
-
-/// Where an effect stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EffectState {
-    /// About to be sent, or sent.
-    Intended,
-    /// Its answer was lost.
-    Doubted,
-    /// It happened.
-    Applied {
-        /// The object's UID.
-        uid: String,
-    },
-    /// It did not happen.
-    Absent,
-    /// The name belongs to somebody else.
-    Foreign,
-    /// Its undo was announced.
-    Undoing {
-        /// The object's UID.
-        uid: String,
-    },
-    /// Undone, gone, or no longer ours.
-    Over(UndoOutcome),
-    /// It stays by policy.
-    Kept,
-    /// It could not be undone in time.
-    Left {
-        /// The object's UID, where it is known to have happened; none = still doubted.
-        uid: Option<String>,
-    },
-    /// A leftover that is gone.
-    Cleared,
-}
-
-/// An effect and its state.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Effect {
-    /// As it was announced.
-    pub intent: Intent,
-    /// The boot that its `send_by` counts from.
-    pub boot: String,
-    /// Where it stands.
-    pub state: EffectState,
-    /// Undos announced so far.
-    pub undo_attempts: u32,
-    /// Whether it was ever a leftover.
-    pub was_left: bool,
-}
-
-impl Effect {
-    /// Whether nothing remains to be done for it before the run may end.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        match &self.state {
-            EffectState::Absent
-            | EffectState::Foreign
-            | EffectState::Over(_)
-            | EffectState::Kept
-            | EffectState::Left { .. }
-            | EffectState::Cleared => true,
-            EffectState::Applied { .. } => matches!(self.intent.undo, Undo::None(_)),
-            EffectState::Intended | EffectState::Doubted | EffectState::Undoing { .. } => false,
-        }
-    }
-
-    /// Whether it is a Velero Restore.
-    #[must_use]
-    pub fn is_restore(&self) -> bool {
-        self.intent.target.kind == "Restore" && self.intent.target.group == "velero.io"
-    }
-
-    /// Whether its undo gives a node back: those never wait for another chain.
-    #[must_use]
-    pub fn is_cordon(&self) -> bool {
-        matches!(self.intent.undo, Undo::By { action: UndoAction::Uncordon, .. })
-    }
-
-    /// Whether it is a sandbox: Velero makes a namespace of its name if a Restore comes late.
-    #[must_use]
-    pub fn is_sandbox(&self) -> bool {
-        matches!(self.intent.undo, Undo::By { gate: Some(Gate::RestoresTerminal), .. })
-    }
-
-    /// Whether its undo comes last on its cluster (the Lease).
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        matches!(self.intent.undo, Undo::By { gate: Some(Gate::Last), .. })
-    }
 }
 
 /// What the run does next, while open.
@@ -311,135 +225,6 @@ impl Machine {
         }
     }
 
-    /// Whether `event` may be written now.
-    ///
-    /// # Errors
-    /// If it may not, with the reason.
-    pub fn allows(&self, event: &Event) -> Result<(), Illegal> {
-        let fail = |why: String| Err(Illegal { event: event.name(), why });
-        let opened = self.phase != Phase::Unopened;
-        if opened == matches!(event, Event::RunOpened { .. }) {
-            return fail(
-                if opened { "the run is open already" } else { "the run is not open" }.into(),
-            );
-        }
-        let ends_it = matches!(event, Event::RunClosing { .. } | Event::RunRecovered { .. });
-        if self.must_close && !ends_it {
-            return fail("a recovered run can only close".into());
-        }
-        match event {
-            Event::RunOpened { .. } => Ok(()),
-            Event::PlanMade { .. } => {
-                match (self.is_open(), self.planned || !self.effects.is_empty()) {
-                    (true, false) => Ok(()),
-                    _ => fail("a plan is made once, before the first effect".into()),
-                }
-            }
-            Event::StepStarted { step, attempt } => {
-                if !self.is_open() || self.active().is_some() {
-                    return fail("the run is closing or another step is active".into());
-                }
-                match self.step(step) {
-                    Some(StepState::Pending) if *attempt == 1 => Ok(()),
-                    _ => fail(format!("step {step} does not exist or has started")),
-                }
-            }
-            Event::StepEnded { step, outcome, .. } => {
-                self.allows_step_end(step, *outcome).or_else(fail)
-            }
-            Event::EffectIntended(intent) => self.allows_intent(intent).or_else(fail),
-            Event::EffectDoubted { n, .. } => match (self.effect(*n)?, self.is_ended()) {
-                (EffectState::Intended, false) => Ok(()),
-                (state, _) => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::EffectSettled { n, .. } => match (self.effect(*n)?, self.is_ended()) {
-                (EffectState::Intended | EffectState::Doubted, false)
-                | (EffectState::Left { uid: None }, _) => Ok(()),
-                (state, _) => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::Observed { .. } | Event::FindingMade(_) => match self.is_ended() {
-                false => Ok(()),
-                true => fail("the run has ended".into()),
-            },
-            Event::RunClosing { .. } => match self.is_open() {
-                true => Ok(()),
-                false => fail("the first reason to close decides for good".into()),
-            },
-            Event::RunRecovered { last_seq, .. } => {
-                if *last_seq + 1 != self.next_seq {
-                    return fail(format!("the last seq is {}", self.next_seq - 1));
-                }
-                match !self.is_ended() || self.unfinished_business() {
-                    true => Ok(()),
-                    false => fail("nothing is left to recover".into()),
-                }
-            }
-            Event::UndoIntended { n, attempt, .. } => {
-                let effect = self.effects.get(n).ok_or_else(|| self.unknown(event, *n))?;
-                if *attempt != effect.undo_attempts + 1 {
-                    return fail(format!("attempt {} is next", effect.undo_attempts + 1));
-                }
-                match (&effect.state, &self.phase) {
-                    (EffectState::Left { uid: Some(_) }, _) => Ok(()),
-                    (EffectState::Undoing { .. }, _) => Ok(()),
-                    (EffectState::Applied { .. }, Phase::Closing { .. }) => Ok(()),
-                    (EffectState::Applied { .. }, Phase::Open) if self.may_release(effect) => {
-                        Ok(())
-                    }
-                    (state, _) => fail(format!("effect {n} is {state:?}")),
-                }
-            }
-            Event::UndoWaits { n, .. } => match self.effect(*n)? {
-                EffectState::Applied { .. }
-                | EffectState::Undoing { .. }
-                | EffectState::Doubted
-                | EffectState::Left { .. } => Ok(()),
-                state => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::UndoSettled { n, .. } => match self.effect(*n)? {
-                EffectState::Undoing { .. } => Ok(()),
-                state => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::EffectKept { n, .. } => match (self.effect(*n)?, self.is_closing()) {
-                (EffectState::Applied { .. }, true) => Ok(()),
-                (state, _) => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::LeftoverNamed { n, .. } => match (self.effect(*n)?, &self.phase) {
-                (
-                    EffectState::Doubted
-                    | EffectState::Applied { .. }
-                    | EffectState::Undoing { .. },
-                    Phase::Closing { .. },
-                )
-                | (EffectState::Absent, Phase::Closing { .. } | Phase::Ended { .. })
-                | (EffectState::Over(_) | EffectState::Cleared, Phase::Ended { .. })
-                | (EffectState::Undoing { .. }, Phase::Ended { .. }) => Ok(()),
-                (state, _) => fail(format!("effect {n} is {state:?}")),
-            },
-            Event::LeftoverCleared { n, .. } => {
-                let effect = self.effects.get(n).ok_or_else(|| self.unknown(event, *n))?;
-                match (&effect.state, effect.was_left) {
-                    (EffectState::Left { .. }, _)
-                    | (EffectState::Over(_) | EffectState::Absent | EffectState::Foreign, true) => {
-                        Ok(())
-                    }
-                    (state, _) => fail(format!("effect {n} is {state:?}")),
-                }
-            }
-            Event::RunEnded { .. } => {
-                if !self.is_closing() {
-                    return fail("the run is not closing".into());
-                }
-                match self.effects.values().find(|effect| !effect.is_final()) {
-                    None => Ok(()),
-                    Some(effect) => {
-                        fail(format!("effect {} is {:?}", effect.intent.n, effect.state))
-                    }
-                }
-            }
-        }
-    }
-
     /// Takes the next entry of the stream.
     ///
     /// # Errors
@@ -563,46 +348,6 @@ impl Machine {
             && readers
                 .filter(|(_, step)| step.reads.contains(&effect.intent.step))
                 .all(|(index, _)| over(index))
-    }
-
-    fn allows_step_end(&self, step: &str, outcome: StepOutcome) -> Result<(), String> {
-        match (self.step(step), outcome) {
-            (Some(StepState::Active { .. }), StepOutcome::Aborted) if !self.is_ended() => Ok(()),
-            (Some(StepState::Pending), StepOutcome::Skipped) if self.is_open() => Ok(()),
-            (Some(StepState::Active { .. }), StepOutcome::Failed) if self.is_open() => Ok(()),
-            (Some(StepState::Active { .. }), StepOutcome::Passed) if self.is_open() => {
-                let open = self.effects.values().find(|effect| {
-                    effect.intent.step == step
-                        && matches!(effect.state, EffectState::Intended | EffectState::Doubted)
-                });
-                match open {
-                    None => Ok(()),
-                    Some(effect) => Err(format!("effect {} is not settled", effect.intent.n)),
-                }
-            }
-            (state, _) => Err(format!("step {step} is {state:?}")),
-        }
-    }
-
-    fn allows_intent(&self, intent: &Intent) -> Result<(), String> {
-        if !self.is_open() {
-            return Err("no effect after the run began to close".into());
-        }
-        let active = self.active().map(|index| self.outline.steps[index].name.as_str());
-        if intent.step != RUN_STEP && active != Some(intent.step.as_str()) {
-            return Err(format!("step {} is not active", intent.step));
-        }
-        match self.effects.get(&intent.n) {
-            None if intent.n == self.next_effect() && intent.attempt == 1 => Ok(()),
-            // Numbers come from marks, and not all of a run's objects need be there still.
-            None if self.trigger == Trigger::Marks && intent.n > self.next_effect() => Ok(()),
-            Some(old)
-                if old.state == EffectState::Absent && intent.attempt == old.intent.attempt + 1 =>
-            {
-                Ok(())
-            }
-            _ => Err(format!("effect {} attempt {} is out of order", intent.n, intent.attempt)),
-        }
     }
 
     fn step(&self, name: &str) -> Option<&StepState> {

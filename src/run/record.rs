@@ -7,10 +7,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     event::{Entry, Event},
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     clock::Clock,
     journal::{JournalError, Leader},
+    supervise::{TaskError, TaskKind, spawn},
 };
 
 /// Why an event was not recorded.
@@ -36,17 +38,29 @@ pub enum RecordError {
         #[source]
         source: JournalError,
     },
+    /// The append broke off.
+    #[error(transparent)]
+    Task(#[from] TaskError),
 }
 
 /// A run's stream and machine.
 pub struct Record {
+    core: Arc<Core>,
+    /// Events of undos that the journal has not taken yet; the lock orders all appends.
+    backlog: Arc<AsyncMutex<Backlog>>,
+}
+
+type Backlog = VecDeque<Event>;
+
+/// What an append works on. An append that has begun goes on to its end as a task of its own,
+/// even if whoever wanted it is gone (a step that timed out): an entry that is in the journal and
+/// that the machine has not seen would put the two out of step for good.
+struct Core {
     leader: Leader,
-    clock: std::sync::Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     stream: String,
     machine: Mutex<Machine>,
     entries: Mutex<Vec<Entry>>,
-    /// Events of undos that the journal has not taken yet; the lock orders all appends.
-    backlog: AsyncMutex<VecDeque<Event>>,
     watchers: Mutex<Vec<mpsc::UnboundedSender<Entry>>>,
 }
 
@@ -57,56 +71,56 @@ impl Record {
     /// If the stream is not legal.
     pub fn new(
         leader: Leader,
-        clock: std::sync::Arc<dyn Clock>,
+        clock: Arc<dyn Clock>,
         stream: &str,
         entries: Vec<Entry>,
     ) -> Result<Self, Illegal> {
         let machine = Machine::replay(&entries)?;
-        Ok(Self {
+        let core = Core {
             leader,
             clock,
             stream: stream.to_owned(),
             machine: Mutex::new(machine),
             entries: Mutex::new(entries),
-            backlog: AsyncMutex::new(VecDeque::new()),
             watchers: Mutex::new(Vec::new()),
-        })
+        };
+        Ok(Self { core: Arc::new(core), backlog: Arc::default() })
     }
 
     /// The run's id.
     #[must_use]
     pub fn run(&self) -> &str {
-        &self.stream
+        &self.core.stream
     }
 
     /// The leader that writes.
     #[must_use]
     pub fn leader(&self) -> &Leader {
-        &self.leader
+        &self.core.leader
     }
 
     /// The clock.
     #[must_use]
-    pub fn clock(&self) -> &std::sync::Arc<dyn Clock> {
-        &self.clock
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.clock
     }
 
     /// Looks at the machine.
     pub fn with<R>(&self, look: impl FnOnce(&Machine) -> R) -> R {
-        look(&lock(&self.machine))
+        self.core.with(look)
     }
 
     /// All entries so far.
     #[must_use]
     pub fn entries(&self) -> Vec<Entry> {
-        lock(&self.entries).clone()
+        lock(&self.core.entries).clone()
     }
 
     /// Entries from now on, for an observer.
     #[must_use]
     pub fn watch(&self) -> mpsc::UnboundedReceiver<Entry> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        lock(&self.watchers).push(sender);
+        lock(&self.core.watchers).push(sender);
         receiver
     }
 
@@ -126,11 +140,15 @@ impl Record {
         &self,
         make: impl FnOnce(&Machine) -> Event + Send,
     ) -> Result<Entry, RecordError> {
-        let mut backlog = self.backlog.lock().await;
+        let mut turn = Arc::clone(&self.backlog).lock_owned().await;
         let event = self.with(make);
-        self.catch_up(&mut backlog, event.name()).await?;
-        self.with(|machine| machine.allows(&event))?;
-        self.write(event).await
+        let core = Arc::clone(&self.core);
+        self.to_its_end(async move {
+            core.catch_up(&mut turn, event.name()).await?;
+            core.with(|machine| machine.allows(&event))?;
+            core.write(event).await
+        })
+        .await
     }
 
     /// Appends the event of an undo. If the journal does not take it, it is believed all the same
@@ -139,9 +157,47 @@ impl Record {
     /// # Errors
     /// If it is not legal.
     pub async fn append_undo(&self, event: Event) -> Result<(), RecordError> {
-        let mut backlog = self.backlog.lock().await;
+        let mut turn = Arc::clone(&self.backlog).lock_owned().await;
         self.with(|machine| machine.allows(&event))?;
-        let caught_up = self.catch_up(&mut backlog, event.name()).await;
+        let core = Arc::clone(&self.core);
+        self.to_its_end(async move { core.append_undo(&mut turn, event).await }).await
+    }
+
+    /// Writes what the journal missed.
+    ///
+    /// # Errors
+    /// If it still does not take it.
+    pub async fn catch_up_now(&self) -> Result<(), RecordError> {
+        let mut turn = Arc::clone(&self.backlog).lock_owned().await;
+        let core = Arc::clone(&self.core);
+        self.to_its_end(async move { core.catch_up(&mut turn, "the events of the undo").await })
+            .await
+    }
+
+    /// Appends an event that only informs; a failure is logged.
+    pub async fn note(&self, event: Event) {
+        let name = event.name();
+        if let Err(error) = self.append(event).await {
+            tracing::warn!(run = self.run(), event = name, %error, "a note is lost");
+        }
+    }
+
+    /// Does `work`, also if this future is dropped meanwhile.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RecordError>> + Send + 'static,
+    ) -> Result<T, RecordError> {
+        spawn(TaskKind::Append, self.run(), CancellationToken::new(), work).await?
+    }
+}
+
+impl Core {
+    fn with<R>(&self, look: impl FnOnce(&Machine) -> R) -> R {
+        look(&lock(&self.machine))
+    }
+
+    async fn append_undo(&self, backlog: &mut Backlog, event: Event) -> Result<(), RecordError> {
+        let caught_up = self.catch_up(backlog, event.name()).await;
         let failed = match caught_up {
             Ok(()) => match self.write(event.clone()).await {
                 Ok(_) => return Ok(()),
@@ -157,23 +213,6 @@ impl Record {
         Ok(())
     }
 
-    /// Writes what the journal missed.
-    ///
-    /// # Errors
-    /// If it still does not take it.
-    pub async fn catch_up_now(&self) -> Result<(), RecordError> {
-        let mut backlog = self.backlog.lock().await;
-        self.catch_up(&mut backlog, "the events of the undo").await
-    }
-
-    /// Appends an event that only informs; a failure is logged.
-    pub async fn note(&self, event: Event) {
-        let name = event.name();
-        if let Err(error) = self.append(event).await {
-            tracing::warn!(run = self.stream, event = name, %error, "a note is lost");
-        }
-    }
-
     async fn write(&self, event: Event) -> Result<Entry, RecordError> {
         let name = event.name();
         let entry = match self.leader.append(&self.stream, event).await {
@@ -186,11 +225,7 @@ impl Record {
     }
 
     /// Writes what the journal missed. The machine believes these events already.
-    async fn catch_up(
-        &self,
-        backlog: &mut VecDeque<Event>,
-        name: &'static str,
-    ) -> Result<(), RecordError> {
+    async fn catch_up(&self, backlog: &mut Backlog, name: &'static str) -> Result<(), RecordError> {
         while let Some(event) = backlog.front() {
             match self.leader.append(&self.stream, event.clone()).await {
                 Ok(entry) => {
@@ -229,3 +264,6 @@ impl Record {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

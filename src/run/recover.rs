@@ -11,7 +11,7 @@ use super::{
     house::House,
     record::Record,
 };
-use crate::{journal::JournalError, report::summary::Summary};
+use crate::{journal::JournalError, report::summary::Summary, world::WorldError};
 
 /// How long a sweep at the start of a command waits for leftovers that still cannot be cleared.
 pub const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +40,8 @@ pub struct Recovered {
     pub ended: Vec<Summary>,
     /// Ended runs whose leftovers were looked at again.
     pub swept: Vec<Summary>,
+    /// Clusters where marks could not be looked for, and why.
+    pub unseen: Vec<(String, WorldError)>,
 }
 
 impl Recovered {

@@ -50,6 +50,15 @@ struct Found {
     mark: Mark,
 }
 
+/// What a sweep found.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// One for each lost run whose marks were found.
+    pub summaries: Vec<Summary>,
+    /// Clusters that could not be looked at, and why: nothing is known of them.
+    pub unseen: Vec<(String, WorldError)>,
+}
+
 /// Undoes everything that bears a mark of `instance` on any configured cluster. A cluster that
 /// cannot be reached stops no other.
 ///
@@ -59,12 +68,10 @@ pub async fn sweep(
     house: &House,
     instance: &str,
     patience: Duration,
-) -> Result<Vec<Summary>, RecoverError> {
+) -> Result<Swept, RecoverError> {
     let names: Vec<String> = house.config.clusters.keys().cloned().collect();
-    let (clusters, failed) = house.connect(&names).await;
-    for (name, error) in failed {
-        tracing::warn!(cluster = name, %error, "marks cannot be looked for");
-    }
+    let (clusters, unseen) = house.connect(&names).await;
+    let mut swept = Swept { summaries: Vec::new(), unseen };
     // All at once: an unreachable cluster costs its time-out once, not in a row.
     let known = known_leftovers(house).await?;
     let looks = clusters.values().map(|cluster| async move {
@@ -75,13 +82,12 @@ pub async fn sweep(
         }
         (cluster, find(cluster, instance).await)
     });
-    let mut summaries = Vec::new();
     for (cluster, found) in futures::future::join_all(looks).await {
         let found = match found {
             // A leftover of a run that the journal knows is that run's to clear.
             Ok(found) => found.into_iter().filter(|f| !known.contains(&f.facts.uid)).collect(),
             Err(error) => {
-                tracing::warn!(cluster = cluster.name, %error, "marks cannot be looked for");
+                swept.unseen.push((cluster.name.clone(), error));
                 continue;
             }
         };
@@ -90,11 +96,15 @@ pub async fn sweep(
                 run: run.clone(),
                 source: Box::new(source),
             };
-            summaries
+            swept
+                .summaries
                 .push(undo(house, cluster, instance, objects, patience).await.map_err(failed)?);
         }
     }
-    Ok(summaries)
+    for (name, error) in &swept.unseen {
+        tracing::warn!(cluster = name, %error, "marks cannot be looked for");
+    }
+    Ok(swept)
 }
 
 /// UIDs of the leftovers that the journal holds; recovery has just looked at them.

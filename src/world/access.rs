@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::mark::{EPOCHS, LEASE};
+use crate::mark::{EPOCHS, LEASE, NAMESPACE};
 
 use super::{
     WorldError,
@@ -65,8 +65,14 @@ impl Need {
     }
 }
 
-/// What every run with effects needs: its Lease and the epoch.
+/// What every run with effects needs: to find marks that an earlier run left, its Lease and the
+/// epoch. Restores are looked for by whoever makes them.
 pub const RUN: &[Need] = &[
+    Need::cluster("list", "", "nodes"),
+    Need::cluster("list", "", "namespaces"),
+    // Preflight looks whether our own is there.
+    Need::cluster("get", "", "namespaces"),
+    Need::ours("list", "coordination.k8s.io", "leases", ""),
     Need::ours("get", "coordination.k8s.io", "leases", LEASE),
     Need::ours("create", "coordination.k8s.io", "leases", ""),
     Need::ours("update", "coordination.k8s.io", "leases", LEASE),
@@ -76,21 +82,61 @@ pub const RUN: &[Need] = &[
     Need::ours("update", "", "configmaps", EPOCHS),
 ];
 
-/// Asks which of `needs` are missing; one sentence for each.
+/// Asks which of `needs` are missing; one sentence for each resource and place.
 ///
 /// # Errors
 /// If the API server does not answer.
 pub async fn missing(cluster: &Cluster, needs: &[Need]) -> Result<Vec<String>, WorldError> {
-    let asks = needs.iter().map(|need| review(cluster, *need));
+    let mut distinct: Vec<Need> = Vec::new();
+    for need in needs {
+        if !distinct.contains(need) {
+            distinct.push(*need);
+        }
+    }
+    let asks = distinct.iter().map(|need| allowed(cluster, *need));
     let answers = futures::future::try_join_all(asks).await?;
-    Ok(answers.into_iter().flatten().collect())
+    let missing = distinct.into_iter().zip(answers).filter(|(_, allowed)| !allowed);
+    let missing: Vec<Need> = missing.map(|(need, _)| need).collect();
+    Ok(sentences(&cluster.name, &cluster.velero_namespace, &missing))
 }
 
-async fn review(cluster: &Cluster, need: Need) -> Result<Option<String>, WorldError> {
+/// One sentence for each resource and place. PURE.
+fn sentences(cluster: &str, velero: &str, missing: &[Need]) -> Vec<String> {
+    let mut all: Vec<(Need, Vec<&str>)> = Vec::new();
+    for need in missing {
+        let same = |other: &Need| {
+            (other.group, other.resource, other.subresource, other.scope)
+                == (need.group, need.resource, need.subresource, need.scope)
+        };
+        match all.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, verbs)) if verbs.contains(&need.verb) => {}
+            Some((_, verbs)) => verbs.push(need.verb),
+            None => all.push((*need, vec![need.verb])),
+        }
+    }
+    let sentence = |(need, verbs): (Need, Vec<&str>)| {
+        let slash = if need.subresource.is_empty() { "" } else { "/" };
+        let dot = if need.group.is_empty() { "" } else { "." };
+        let (place, file) = match need.scope {
+            Scope::Cluster => ("cluster-wide".to_owned(), "clusterrole.yaml"),
+            Scope::Velero => (format!("in namespace {velero}"), "role-velero.yaml"),
+            Scope::Firedrill => (format!("in namespace {NAMESPACE}"), "role-firedrill.yaml"),
+        };
+        let Need { resource, subresource, group, .. } = need;
+        format!(
+            "cluster {cluster}: our account may not {} {resource}{slash}{subresource}{dot}{group} \
+             {place}; apply config/rbac/{file}",
+            verbs.join(", "),
+        )
+    };
+    all.into_iter().map(sentence).collect()
+}
+
+async fn allowed(cluster: &Cluster, need: Need) -> Result<bool, WorldError> {
     let namespace = match need.scope {
         Scope::Cluster => None,
         Scope::Velero => Some(cluster.velero_namespace.as_str()),
-        Scope::Firedrill => Some(crate::mark::NAMESPACE),
+        Scope::Firedrill => Some(NAMESPACE),
     };
     let mut attributes = json!({"verb": need.verb, "group": need.group, "resource": need.resource});
     if let Some(namespace) = namespace {
@@ -109,14 +155,35 @@ async fn review(cluster: &Cluster, need: Need) -> Result<Option<String>, WorldEr
     });
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     let answer = cluster.send_write(Write::Create, path, &body, cluster.timeout).await?;
-    if answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true) {
-        return Ok(None);
+    Ok(answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sentence_for_each_resource_and_place() {
+        let missing = [
+            Need::cluster("list", "", "nodes"),
+            Need::cluster("watch", "", "nodes"),
+            Need { subresource: "eviction", ..Need::cluster("create", "", "pods") },
+            Need::velero("create", "restores"),
+            Need::ours("get", "", "configmaps", EPOCHS),
+            Need::ours("create", "", "configmaps", ""),
+        ];
+        assert_eq!(
+            sentences("lab", "backups", &missing),
+            [
+                "cluster lab: our account may not list, watch nodes cluster-wide; apply \
+                 config/rbac/clusterrole.yaml",
+                "cluster lab: our account may not create pods/eviction cluster-wide; apply \
+                 config/rbac/clusterrole.yaml",
+                "cluster lab: our account may not create restores.velero.io in namespace backups; \
+                 apply config/rbac/role-velero.yaml",
+                "cluster lab: our account may not get, create configmaps in namespace firedrill; \
+                 apply config/rbac/role-firedrill.yaml",
+            ]
+        );
     }
-    let slash = if need.subresource.is_empty() { "" } else { "/" };
-    let dot = if need.group.is_empty() { "" } else { "." };
-    let place = namespace.map_or(String::new(), |ns| format!(" in namespace {ns}"));
-    Ok(Some(format!(
-        "cluster {}: our account may not {} {}{dot}{}{slash}{}{place}; apply config/rbac",
-        cluster.name, need.verb, need.resource, need.group, need.subresource
-    )))
 }

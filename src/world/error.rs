@@ -1,8 +1,12 @@
 //! What can go wrong between us and a cluster, told apart by what it means for an effect.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, io, time::Duration};
 
+use jiff::Timestamp;
 use kube::core::Status;
+use rustls::{AlertDescription, CertificateError, pki_types::UnixTime};
+
+use super::login::date;
 
 /// An answer that is not the one asked for, or no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -16,11 +20,11 @@ pub enum WorldError {
         why: String,
     },
     /// The server's certificate, or ours, is not accepted.
-    #[error("cluster {cluster}: TLS fails: {why}")]
+    #[error("cluster {cluster}: {why}")]
     Certificate {
         /// The configured name.
         cluster: String,
-        /// The cause, with `expired` where it is that.
+        /// Whose certificate it is, and what is wrong with it.
         why: String,
     },
     /// The configuration of the cluster cannot be used.
@@ -89,28 +93,18 @@ impl WorldError {
         }
     }
 
-    /// Maps a client error.
+    /// Maps a client error of the cluster `cluster` behind `server`, its URL.
     #[must_use]
-    pub fn from_kube(cluster: &str, error: &kube::Error) -> Self {
+    pub fn from_kube(cluster: &str, server: &str, error: &kube::Error) -> Self {
         let cluster = cluster.to_owned();
         match error {
             kube::Error::Api(status) => Self::from_status(status),
             kube::Error::SerdeError(why) => Self::Nonsense { cluster, why: why.to_string() },
             kube::Error::Auth(why) => Self::Login { cluster, why: chain(why) },
-            kube::Error::RustlsTls(why) => Self::Certificate { cluster, why: chain(why) },
-            other => {
-                let why = chain(other);
-                let tls = ["certificate", "Certificate", "TLS", "tls", "HandshakeFailure"];
-                if tls.iter().any(|word| why.contains(word)) {
-                    let why = if why.contains("Expired") || why.contains("expired") {
-                        format!("a certificate has expired ({why})")
-                    } else {
-                        why
-                    };
-                    return Self::Certificate { cluster, why };
-                }
-                Self::Unreachable { cluster, why }
-            }
+            other => match tls(other) {
+                Some(error) => Self::Certificate { cluster, why: told(error, server) },
+                None => Self::Unreachable { cluster, why: format!("{server}: {}", root(other)) },
+            },
         }
     }
 
@@ -146,4 +140,78 @@ pub fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The TLS error among the causes, if it is one. An `io::Error` hides it: its `source` is what
+/// lies below the error that it wraps.
+fn tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(found) = wrapped.or_else(|| error.downcast_ref()) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// A TLS error as what it means for whoever runs the drills.
+fn told(error: &rustls::Error, server: &str) -> String {
+    let at = |time: &UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_second(seconds).map_or_else(|_| "a date out of range".to_owned(), date)
+    };
+    match error {
+        rustls::Error::InvalidCertificate(why) => {
+            let why = match why {
+                CertificateError::ExpiredContext { not_after, time } => {
+                    format!("expired on {}; this machine's clock says {}", at(not_after), at(time))
+                }
+                CertificateError::Expired => "has expired".to_owned(),
+                CertificateError::NotValidYetContext { not_before, time } => format!(
+                    "is valid only from {}; this machine's clock says {}",
+                    at(not_before),
+                    at(time)
+                ),
+                CertificateError::NotValidYet => "is not valid yet".to_owned(),
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    "is not signed by the configured CA; is it the right cluster, and is caFile \
+                     up to date?"
+                        .to_owned()
+                }
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => {
+                    format!("does not name this host ({why})")
+                }
+                other => format!("is not accepted ({other})"),
+            };
+            format!("the certificate of {server} {why}")
+        }
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateExpired => {
+                format!("{server} says that our client certificate has expired")
+            }
+            AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateRequired
+            | AlertDescription::AccessDenied => {
+                format!("{server} does not accept our client certificate ({alert:?})")
+            }
+            other => format!("{server} refuses TLS with us ({other:?})"),
+        },
+        other => format!("TLS with {server} fails: {other}"),
+    }
+}
+
+/// The deepest cause: what lies above it only says that a connection was wanted.
+fn root(error: &dyn Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    deepest.to_string()
 }

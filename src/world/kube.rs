@@ -9,8 +9,12 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::error::{WorldError, chain};
+use super::{
+    error::{WorldError, chain},
+    login::Credential,
+};
 use crate::{
+    clock::{Clock as _, SystemClock},
     config::{Cluster as Settings, Login, Timings},
     mark::FIELD_MANAGER,
     run::event::Target,
@@ -33,6 +37,8 @@ pub struct Cluster {
     /// How long a read or a write may take.
     pub timeout: Duration,
     client: Client,
+    server: String,
+    credential: Credential,
 }
 
 /// How a write is encoded.
@@ -59,20 +65,23 @@ impl Cluster {
         timings: &Timings,
     ) -> Result<Self, WorldError> {
         let login = |why: String| WorldError::Login { cluster: name.to_owned(), why };
-        let mut config = match &settings.login {
+        let (mut config, credential) = match &settings.login {
             Login::Kubeconfig { path, context } => {
                 let file = Kubeconfig::read_from(path)
                     .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?;
                 let options = KubeConfigOptions { context: context.clone(), ..Default::default() };
-                KubeConfig::from_custom_kubeconfig(file, &options)
+                let config = KubeConfig::from_custom_kubeconfig(file, &options)
                     .await
-                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?
+                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?;
+                let credential = Credential::of_kubeconfig(path, &config.auth_info);
+                (config, credential)
             }
             Login::Token { server, token_file, ca_file } => {
                 let url = server.parse().map_err(|error| login(format!("{server}: {error}")))?;
-                for file in [token_file, ca_file] {
-                    std::fs::metadata(file)
-                        .map_err(|error| login(format!("{}: {error}", file.display())))?;
+                for (what, file) in [("token", token_file), ("CA", ca_file)] {
+                    std::fs::metadata(file).map_err(|error| {
+                        login(format!("the {what} file {}: {error}", file.display()))
+                    })?;
                 }
                 let mut config = KubeConfig::new(url);
                 config.root_cert_file = Some(ca_file.clone());
@@ -80,7 +89,7 @@ impl Cluster {
                     token_file: Some(token_file.display().to_string()),
                     ..Default::default()
                 };
-                config
+                (config, Credential::Token { file: token_file.clone() })
             }
         };
         config.connect_timeout = Some(CONNECT);
@@ -90,10 +99,16 @@ impl Cluster {
         config.default_retry = false;
         let agent = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        // Nothing is sent yet: what fails here is a file.
         let client = Client::try_from(config).map_err(|error| {
-            match WorldError::from_kube(name, &error) {
-                WorldError::Unreachable { why, .. } => login(why),
-                other => other,
+            let why = chain(&error);
+            match &settings.login {
+                Login::Token { ca_file, .. } if why.contains("root") => login(format!(
+                    "no CA certificate can be read from {}: {why}",
+                    ca_file.display()
+                )),
+                _ => login(why),
             }
         })?;
         Ok(Self {
@@ -102,6 +117,8 @@ impl Cluster {
             max_nodes: settings.max_nodes,
             timeout: timings.send_timeout,
             client,
+            server,
+            credential,
         })
     }
 
@@ -196,11 +213,25 @@ impl Cluster {
         })?;
         match tokio::time::timeout(timeout, self.client.request::<Value>(request)).await {
             Ok(Ok(value)) => self.success(value),
-            Ok(Err(error)) => Err(WorldError::from_kube(&self.name, &error)),
+            Ok(Err(error)) => {
+                Err(self.explained(WorldError::from_kube(&self.name, &self.server, &error)))
+            }
             Err(_) => {
                 Err(WorldError::Timeout { cluster: self.name.clone(), seconds: timeout.as_secs() })
             }
         }
+    }
+
+    /// "Unauthorized" alone sends nobody to the right file.
+    fn explained(&self, mut error: WorldError) -> WorldError {
+        if let WorldError::Status { code: 401, message, .. } = &mut error {
+            let doubt = match SystemClock::new() {
+                Ok(clock) => self.credential.doubt(clock.now().wall),
+                Err(error) => format!("no clock: {error}"),
+            };
+            *message = format!("cluster {} does not let us in (401): {doubt}", self.name);
+        }
+        error
     }
 
     /// Some servers write a failure Status with a 2xx code (an eviction under two budgets).

@@ -195,10 +195,22 @@ pub(super) fn wrong_type<T>(
     let code = if matches!(node.value, Value::Null) { Code::EmptyValue } else { Code::WrongType };
     let problem =
         out.error(code, &node.span, key, format!("expected {expected}, found {}", node.found()));
-    if let Value::Integer(_) | Value::Bool(_) | Value::Float(_) = node.value
-        && (expected.contains("text") || expected.contains("name"))
-    {
-        problem.help("put it in quotes if it is meant as text");
+    match &node.value {
+        Value::Integer(_) | Value::Bool(_) | Value::Float(_)
+            if expected.contains("text") || expected.contains("name") =>
+        {
+            problem.help("put it in quotes if it is meant as text");
+        }
+        Value::List(_) if !expected.contains("list") => {
+            problem.help("write one value, without `[ ]` or `-`");
+        }
+        Value::Text(_) | Value::Integer(_) if expected.contains("list") => {
+            problem.help("write a list, in `[ ]` or each item on a line after `- `");
+        }
+        _ if expected.contains("map") => {
+            problem.help("write its keys below it, each indented by two more columns");
+        }
+        _ => {}
     }
     None
 }

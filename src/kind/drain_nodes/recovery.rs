@@ -295,6 +295,17 @@ impl Recovery {
         self.accepted.values().min().copied()
     }
 
+    /// The largest time from the sending of an eviction to the first sight of its pod leaving: how
+    /// far the watch lay behind, while it mattered.
+    #[must_use]
+    pub fn echo(&self) -> Option<Duration> {
+        let echoes = self.accepted.iter().filter_map(|(uid, sent)| {
+            let left = self.left.get(uid)?;
+            (left >= sent).then(|| left.since(*sent))
+        });
+        echoes.max()
+    }
+
     /// The old pods that have not left yet.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<&str> {

@@ -43,12 +43,16 @@ pub const NEEDS: &[Need] = &[
     Need::velero("list", "backupstoragelocations"),
     Need::velero("create", "restores"),
     Need::velero("get", "restores"),
+    // Also to find those that an earlier run left.
+    Need::velero("list", "restores"),
     Need::velero("watch", "restores"),
     Need::velero("delete", "restores"),
     Need::cluster("create", "", "namespaces"),
     Need::cluster("get", "", "namespaces"),
     Need::cluster("delete", "", "namespaces"),
     Need::cluster("create", "networking.k8s.io", "networkpolicies"),
+    // To find out what became of a create whose answer was lost.
+    Need::cluster("get", "networking.k8s.io", "networkpolicies"),
 ];
 
 /// How long Velero waits for asynchronous plugin operations, its own default.

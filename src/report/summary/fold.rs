@@ -278,9 +278,7 @@ impl<'a> Walk<'a> {
         match reason {
             Reason::Completed => step().or_else(objective).or(plain("a step did not end")),
             Reason::StepFailed => step().or(plain("a step failed")),
-            Reason::Refused => {
-                (!self.refusals.is_empty()).then(|| self.refusals.join("; ")).or(plain("refused"))
-            }
+            Reason::Refused => self.refusals.first().cloned().or(plain("refused")),
             Reason::Check => plain("a background check was red for too long"),
             Reason::Halt => plain("the halt lever was pulled"),
             Reason::Deadline => plain("the drill's deadline passed"),

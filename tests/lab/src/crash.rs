@@ -20,11 +20,11 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
+use self::{plan::Plan, rig::Rig};
 pub use self::{
     report::{CaseResult, Report},
     scenario::Scenario,
 };
-use self::{plan::Plan, rig::Rig};
 use crate::{Lab, Options, firedrill};
 
 /// Which cases.

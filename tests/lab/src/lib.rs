@@ -26,6 +26,7 @@ pub mod guard;
 pub mod kwok;
 mod lab;
 pub mod nodes;
+pub mod observer;
 pub mod outside;
 pub mod parts;
 pub mod picture;

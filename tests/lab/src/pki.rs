@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 /// Files of one lab's PKI, all PEM, in one folder.
@@ -90,6 +90,28 @@ impl Pki {
         self.issue(file, params)
     }
 
+    /// A server certificate as [`Self::server`] makes it, but valid only in the year 2020.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn expired_server(&self, file: &str) -> anyhow::Result<Identity> {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
+        params.distinguished_name = name(file, None);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(file, in_2020(params))
+    }
+
+    /// A client certificate as [`Self::client`] makes it, but valid only in the year 2020.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn expired_client(&self, file: &str, user: &str) -> anyhow::Result<Identity> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name(user, None);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(file, in_2020(params))
+    }
+
     fn issue(&self, file: &str, mut params: CertificateParams) -> anyhow::Result<Identity> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate()?;
@@ -119,6 +141,12 @@ impl Pki {
         );
         fs::write(path, text).with_context(|| path.display().to_string())
     }
+}
+
+fn in_2020(mut params: CertificateParams) -> CertificateParams {
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 1, 1);
+    params
 }
 
 /// A path as a YAML scalar: JSON strings are YAML.

@@ -287,7 +287,7 @@ mod tests {
     async fn a_process_that_ignores_sigterm_ends_with_its_children() {
         let dir = tempfile::tempdir().unwrap();
         let processes = table(dir.path());
-        processes.start("deaf", &shell("trap '' TERM; sleep 600 & echo up; wait; wait")).unwrap();
+        processes.start("deaf", &shell("trap '' TERM; sleep 60 & echo up; wait; wait")).unwrap();
         let log = processes.log("deaf");
         let up = || async { tail(&log, 1) == "up" };
         processes.wait_ready("deaf", Duration::from_secs(20), up).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -17,8 +18,10 @@ fn sigkill_of_a_lab_ends_its_processes_and_keeps_its_logs_alone() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let dir = BufReader::new(up.stdout.take().unwrap())
-        .lines()
+    // Held until the end: a lab that cannot print would end by itself, not by the kill.
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let dir = lines
+        .by_ref()
         .map_while(Result::ok)
         .find_map(|line| Some(PathBuf::from(line.strip_prefix("export KUBECONFIG=")?)))
         .and_then(|kubeconfig| kubeconfig.parent().map(Path::to_owned))
@@ -28,8 +31,11 @@ fn sigkill_of_a_lab_ends_its_processes_and_keeps_its_logs_alone() {
     assert_eq!(children.len(), 8, "{children:?}");
     assert!(children.iter().all(|(pid, group)| pid == group), "{children:?}");
 
+    assert!(lines.any(|line| line.unwrap().contains("firedrill --config")));
+
+    assert!(up.try_wait().unwrap().is_none(), "the lab stays up");
     up.kill().unwrap();
-    up.wait().unwrap();
+    assert_eq!(up.wait().unwrap().signal(), Some(9));
     let left =
         || -> Vec<u32> { children.iter().flat_map(|(_, group)| group_members(*group)).collect() };
     let end = Instant::now() + Duration::from_secs(30);

@@ -1,6 +1,9 @@
 //! The loop of a drain: evict what may go now, watch, measure, until all has recovered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use k8s_openapi::api::core::v1::Pod;
@@ -56,16 +59,23 @@ pub async fn drain(
 ) -> Result<StepEnd, EffectError> {
     let mut queue = Queue::default();
     let mut answers = FuturesUnordered::new();
+    let mut landed = VecDeque::new();
     let mut told_t0 = false;
-    loop {
+    let failed = 'drain: loop {
+        while let Some((outcome, pod)) = landed.pop_front() {
+            if let Some(why) = heard(run, &mut view, &mut queue, &pod, outcome?) {
+                break 'drain Some(why);
+            }
+        }
         let now = run.clock().mono();
         if let Some(why) = view.interference.clone() {
-            run.find(Severity::Warning, "drainNodes.interference", why.clone(), None).await;
-            return Ok(ended(run, step, &view, spec, Some(why)).await);
+            let find = run.find(Severity::Warning, "drainNodes.interference", why.clone(), None);
+            beside(&mut answers, &mut landed, find).await;
+            break Some(why);
         }
         let (sendable, waits) = due(&mut view, &mut queue, now, answers.len());
         if let Some(why) = waits.blocked {
-            return Ok(ended(run, step, &view, spec, Some(why)).await);
+            break Some(why);
         }
         for pod in sendable {
             let uid = pod.metadata.uid.clone().unwrap_or_default();
@@ -75,14 +85,13 @@ pub async fn drain(
         if let Some(recovery) = &view.recovery {
             if !told_t0 && let Some(t0) = recovery.t0() {
                 told_t0 = true;
-                run.observe(step, What::T0, t0).await;
+                beside(&mut answers, &mut landed, run.observe(step, What::T0, t0)).await;
             }
-            let busy = !answers.is_empty() || view.evictable().next().is_some();
+            let busy =
+                !answers.is_empty() || !landed.is_empty() || view.evictable().next().is_some();
             if !busy && recovery.waiting_for().is_empty() {
                 match recovery.fleet(spec.stable_for, now) {
-                    Fleet::Recovered(_) | Fleet::NotApplicable => {
-                        return Ok(ended(run, step, &view, spec, None).await);
-                    }
+                    Fleet::Recovered(_) | Fleet::NotApplicable => break None,
                     Fleet::NotRecovered(why) => run.say(why.join("; ")),
                 }
             } else {
@@ -91,17 +100,31 @@ pub async fn drain(
                 }));
             }
         }
+        if !landed.is_empty() {
+            continue;
+        }
         tokio::select! {
-            () = run.lever.token().cancelled() => {
-                return Ok(ended(run, step, &view, spec, Some("the run is closing".to_owned())).await);
-            }
-            Some((outcome, pod)) = answers.next(), if !answers.is_empty() => {
-                if let Some(why) = heard(run, &mut view, &mut queue, &pod, outcome?) {
-                    return Ok(ended(run, step, &view, spec, Some(why)).await);
-                }
-            }
+            () = run.lever.token().cancelled() => break Some("the run is closing".to_owned()),
+            Some(answer) = answers.next(), if !answers.is_empty() => landed.push_back(answer),
             () = view.step() => {}
             () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    };
+    Ok(beside(&mut answers, &mut landed, ended(run, step, &view, spec, failed)).await)
+}
+
+/// Awaits `act` while the evictions under way go on. They append to the same record: one that is
+/// next in turn there and is not polled would hold up every other append, this one first.
+async fn beside<F: Future, T>(
+    answers: &mut FuturesUnordered<F>,
+    landed: &mut VecDeque<F::Output>,
+    act: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(act);
+    loop {
+        tokio::select! {
+            done = &mut act => return done,
+            Some(answer) = answers.next(), if !answers.is_empty() => landed.push_back(answer),
         }
     }
 }
@@ -255,7 +278,9 @@ async fn ended(
         None => StepEnd::passed(),
     };
     let Some(recovery) = &view.recovery else { return end };
-    if let Some(lag) = view.lag {
+    // Of all writes whose echo was seen, the slowest: a bound that one lucky event set would be
+    // too narrow.
+    if let Some(lag) = view.lag.max(recovery.echo().map(millis)) {
         run.observe(step, What::WatchLag { millis: lag }, now).await;
     }
     if end.failed.is_none()
@@ -289,4 +314,29 @@ fn workloads(recovery: &Recovery, now: Mono) -> serde_json::Value {
         }))
     });
     each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_eviction_under_way_never_holds_up_what_is_awaited_beside_it() {
+        let turn = tokio::sync::Mutex::new(());
+        let mut answers = FuturesUnordered::new();
+        let mut landed = VecDeque::new();
+        let held = turn.lock().await;
+        let eviction = async {
+            let _mine = turn.lock().await;
+            tokio::task::yield_now().await;
+        };
+        answers.push(eviction);
+        // Polled once, it stands in the queue of the fair lock: it is the next to get it.
+        assert!(futures::poll!(answers.next()).is_pending());
+        drop(held);
+        let append = async { drop(turn.lock().await) };
+        let append = beside(&mut answers, &mut landed, append);
+        let done = tokio::time::timeout(Duration::from_secs(5), append).await;
+        assert!(done.is_ok(), "the append waits for an eviction that nobody polls");
+    }
 }

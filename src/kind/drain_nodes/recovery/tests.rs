@@ -75,6 +75,20 @@ fn recovered() -> Recovery {
 }
 
 #[test]
+fn the_slowest_echo_bounds_the_error() {
+    let mut recovery = start();
+    assert_eq!(recovery.echo(), None);
+    recovery.accepted("a", Mono(10));
+    recovery.apply(&going("a"), Mono(17));
+    // Seen before the answer came, as it happens.
+    recovery.apply(&going("b"), Mono(22));
+    recovery.accepted("b", Mono(20));
+    // Not an echo, but its end.
+    recovery.removed("b", Mono(90));
+    assert_eq!(recovery.echo(), Some(Duration::from_millis(7)));
+}
+
+#[test]
 fn recovered_is_the_start_of_the_first_lasting_window() {
     let recovery = recovered();
     assert_eq!(recovery.t0(), Some(Mono(10)));
@@ -99,6 +113,7 @@ fn recovered_is_the_start_of_the_first_lasting_window() {
         recovery.phases(Mono(60)),
         [("evicted", Mono(31)), ("gone", Mono(40)), ("scheduled", Mono(45)), ("ready", Mono(60))]
     );
+    assert_eq!(recovery.echo(), Some(Duration::from_millis(1)));
     assert!(recovery.waiting_for().is_empty());
     assert!(recovery.confounders().is_empty());
 }

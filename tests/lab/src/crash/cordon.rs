@@ -148,7 +148,8 @@ impl Rig<'_> {
                 return Ok(());
             }
             pods.delete_collection(&DeleteParams::default(), &web).await?;
-            let gone = || async { Ok(!unready(&self.admin, self.shop.namespace()).await?.is_empty()) };
+            let gone =
+                || async { Ok(!unready(&self.admin, self.shop.namespace()).await?.is_empty()) };
             until("web is gone", SOON, gone).await?;
             self.shop.wait_ready(&[], SOON).await?;
         }

@@ -160,11 +160,12 @@ impl Plan {
     /// A sample: points and lost journals spread over the run, each write held once, and what
     /// people do to cordons.
     pub fn sample(&self, seed: u64) -> Vec<Case> {
-        let killed = spread(&self.points(), POINTS, seed).into_iter().enumerate().map(|(at, point)| {
-            // Fewer by `run`: each of those is a whole further drill.
-            let by = if at % 3 == 0 { Recovery::Run } else { Recovery::Undo };
-            Case { fault: Fault::Killed(point), by }
-        });
+        let killed =
+            spread(&self.points(), POINTS, seed).into_iter().enumerate().map(|(at, point)| {
+                // Fewer by `run`: each of those is a whole further drill.
+                let by = if at % 3 == 0 { Recovery::Run } else { Recovery::Undo };
+                Case { fault: Fault::Killed(point), by }
+            });
         let mut cases: Vec<Case> = killed.collect();
         let held = self.held();
         for write in self.scenario.writes() {
@@ -193,9 +194,10 @@ impl Plan {
 
     fn held(&self) -> Vec<Case> {
         let moments = REQUESTS.map(LetGo::At).into_iter().chain([LetGo::End]);
-        let faults = self.scenario.writes().iter().flat_map(move |write| {
-            moments.clone().map(move |moment| Fault::Held(*write, moment))
-        });
+        let faults =
+            self.scenario.writes().iter().flat_map(move |write| {
+                moments.clone().map(move |moment| Fault::Held(*write, moment))
+            });
         faults.flat_map(both).collect()
     }
 

@@ -157,7 +157,12 @@ impl std::fmt::Display for Ended {
 
 impl Program {
     /// Starts a command; its output goes to a log of its own.
-    pub fn start(&self, config: &Path, args: &[&str], crash: Option<&str>) -> anyhow::Result<Child> {
+    pub fn start(
+        &self,
+        config: &Path,
+        args: &[&str],
+        crash: Option<&str>,
+    ) -> anyhow::Result<Child> {
         self.started.set(self.started.get() + 1);
         let name = format!("{}-{}", self.started.get(), args.first().unwrap_or(&"firedrill"));
         let log = |what: &str| File::create(self.folder.join(format!("{name}.{what}")));
