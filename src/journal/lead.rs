@@ -1,6 +1,7 @@
 //! Leadership: the lock, the epoch, and the write side's handle.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{DirBuilder, File, OpenOptions, Permissions},
     io::{Read as _, Seek as _, Write as _},
@@ -9,7 +10,7 @@ use std::{
     },
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -67,6 +68,8 @@ struct Inner {
     epoch: Arc<AtomicU64>,
     process: String,
     path: PathBuf,
+    /// Clusters that took an epoch from this process.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl fmt::Debug for Leader {
@@ -98,13 +101,26 @@ impl Leader {
             Writer::open(path.clone(), lock, clock, process.clone(), epoch.clone(), crash).await?;
         // Its result is not awaited: every reply channel tells of its end, and a panic is logged.
         drop(spawn(TaskKind::JournalWriter, "", CancellationToken::new(), writer.run(receiver)));
-        Ok(Self { inner: Arc::new(Inner { commands, epoch, process, path }) })
+        let told = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { commands, epoch, process, path, told }) })
     }
 
     /// The epoch of our leadership.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.inner.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Whether this process has made a cluster know an epoch of its own. The same number may come
+    /// from a process whose journal is lost, and a new journal counts from one again.
+    #[must_use]
+    pub fn has_told(&self, cluster: &str) -> bool {
+        self.inner.told.lock().unwrap_or_else(PoisonError::into_inner).contains(cluster)
+    }
+
+    /// Remembers that a cluster took an epoch from this process.
+    pub fn tell(&self, cluster: &str) {
+        self.inner.told.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster.to_owned());
     }
 
     /// The id of this process, a UUIDv7.

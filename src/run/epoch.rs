@@ -45,7 +45,10 @@ pub async fn raise(cluster: &Cluster, leader: &Leader, instance: &str) -> Result
             .as_ref()
             .and_then(|map| map.get("data")?.get(instance)?.as_str()?.parse().ok())
             .unwrap_or(0);
-        if known > leader.epoch() {
+        // The same number, and not from us: a leader whose journal is lost had it, and what it sent
+        // may still be on its way.
+        let same = known > 0 && known == leader.epoch() && !leader.has_told(&cluster.name);
+        if known > leader.epoch() || same {
             leader.raise_epoch(known).await?;
         }
         let ours = leader.epoch();
@@ -68,7 +71,10 @@ pub async fn raise(cluster: &Cluster, leader: &Leader, instance: &str) -> Result
             }
         };
         match sent {
-            Ok(_) => return Ok(ours),
+            Ok(_) => {
+                leader.tell(&cluster.name);
+                return Ok(ours);
+            }
             Err(error) if error.code() == Some(409) => last = Some(error),
             Err(error) => return Err(error.into()),
         }

@@ -74,8 +74,14 @@ pub async fn sweep(
     let mut swept = Swept { summaries: Vec::new(), unseen };
     // All at once: an unreachable cluster costs its time-out once, not in a row.
     let known = known_leftovers(house).await?;
-    let looks =
-        clusters.values().map(|cluster| async move { (cluster, find(cluster, instance).await) });
+    let looks = clusters.values().map(|cluster| async move {
+        // Before anything is looked for: what a dead leader sent and nobody remembers, because its
+        // journal is lost, is refused from here on. Without our roles there is nothing to refuse.
+        if let Err(error) = epoch::raise(cluster, &house.leader, &house.config.instance).await {
+            tracing::debug!(cluster = cluster.name, %error, "the epoch cannot be raised");
+        }
+        (cluster, find(cluster, instance).await)
+    });
     for (cluster, found) in futures::future::join_all(looks).await {
         let found = match found {
             // A leftover of a run that the journal knows is that run's to clear.

@@ -1,0 +1,30 @@
+# The commands of the house; `.ci/run` needs no just.
+
+[private]
+default:
+    @just --list
+
+# Everything that has to hold before a change is taken
+ci *stages:
+    .ci/run {{ stages }}
+
+# Format all sources
+fmt:
+    cargo fmt --all
+
+# Accept the golden files that tests have written
+golden:
+    INSTA_UPDATE=always cargo test --workspace
+
+# Known vulnerabilities; needs the network, so it is no part of ci
+advisories:
+    cargo deny check advisories
+
+# Run a drill against a lab
+drill *file:
+    cargo lab drill {{ file }}
+
+# Everything, by hand: ci, and every crash point and held write of both drills (hours)
+prove: ci
+    cargo lab crash shop --all
+    cargo lab crash node --all
