@@ -174,9 +174,8 @@ const EXCLUDED_BY_VELERO: &str = "volumesnapshots.snapshot.storage.k8s.io";
 fn partial(backup: &Backup) -> Vec<String> {
     let spec = &backup.spec;
     let some = |list: &Option<Vec<String>>| list.iter().flatten().any(|name| name != "*");
-    let any = |list: &Option<Vec<String>>| {
-        list.iter().flatten().any(|name| name != EXCLUDED_BY_VELERO)
-    };
+    let any =
+        |list: &Option<Vec<String>>| list.iter().flatten().any(|name| name != EXCLUDED_BY_VELERO);
     let filters: Vec<&str> = [
         ("labelSelector", spec.label_selector.is_some()),
         ("orLabelSelectors", spec.or_label_selectors.as_ref().is_some_and(|all| !all.is_empty())),
