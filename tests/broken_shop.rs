@@ -143,6 +143,11 @@ impl World {
         Ok(())
     }
 
+    async fn cordoned(&self) -> anyhow::Result<bool> {
+        let node = Api::<Node>::all(self.client.clone()).get(NODE).await?;
+        Ok(node.spec.and_then(|spec| spec.unschedulable) == Some(true))
+    }
+
     async fn case(&self, name: &'static str) -> anyhow::Result<Case> {
         Case::begin(self.lab, name, ConfigOptions::default()).await
     }
@@ -185,8 +190,7 @@ async fn not_now(world: &World) -> Rows {
     let case = world.case("budget-allows-none-now").await?;
     let ran = case.firedrill.run(&drill(json!({}), drain(1, "6s"))).await?;
     let ended = case.end(&ran, 1, &["timeout", "budget web allows 0 now"]).await?;
-    let node = Api::<Node>::all(world.client.clone()).get(NODE).await?;
-    ensure!(node.spec.and_then(|spec| spec.unschedulable) != Some(true), "{NODE} is cordoned");
+    ensure!(!world.cordoned().await?, "{NODE} is cordoned");
 
     ensure!(!pod_ready(&pods.get(&unlucky).await?), "the pod became ready by itself");
     pods.delete(&unlucky, &DeleteParams::default()).await?;
@@ -292,6 +296,17 @@ async fn terminated(world: &World) -> Rows {
         let ran = run.end().await?;
         rows.push(case.end(&ran, 3, &["a signal asked firedrill to stop"]).await?.row);
     }
+    // While a node is cordoned and pods are on their way.
+    let case = world.case("sigterm-draining").await?;
+    let mut steps = drain(1, "3m");
+    steps[0]["drainNodes"]["stableFor"] = "2m".into();
+    let run = case.firedrill.start(&drill(json!({}), steps))?;
+    until("the node is cordoned", LIMIT, || world.cordoned()).await?;
+    run.terminate().await?;
+    let ran = run.end().await?;
+    rows.push(case.end(&ran, 3, &["a signal asked firedrill to stop"]).await?.row);
+    ensure!(!world.cordoned().await?, "{NODE} is cordoned");
+    world.shop.wait_ready(&[], LIMIT).await?;
     Ok(rows)
 }
 
