@@ -47,9 +47,9 @@ fn a_file_that_is_not_there_is_told_by_its_name() {
     let [problem] = loaded.problems.as_slice() else { panic!("one problem") };
     assert_eq!(problem.code, Code::Unreadable);
     insta::assert_snapshot!(text(&loaded.problems, &Sources::default(), false), @"
-    error[unreadable]: this file cannot be read: No such file or directory (os error 2)
+    error[unreadable]: there is no such file
     --> nowhere/a.yaml
-     = help: nothing of it was read
+     = help: is the path right?
     ");
 }
 
