@@ -15,6 +15,7 @@ mod plan;
 mod report;
 mod rig;
 mod scenario;
+mod tidy;
 
 use std::path::PathBuf;
 

@@ -107,7 +107,8 @@ impl Rig<'_> {
         let ended = super::rig::ended(child).await?;
         let events = program.events().await?;
         let last = events.last().map_or("nothing", String::as_str);
-        told.died = format!("{ended} at {} {last}", events.len());
+        let how = if ended.is_killed() { "killed".to_owned() } else { ended.to_string() };
+        told.died = format!("{how}, journal ends with {} {last}", events.len());
         // A run is a few events shorter or longer than the undisturbed one: notes come and go.
         let (Point::Before(n) | Point::After(n)) = point;
         let is_beyond = ended.is(0) && events.len() < n as usize;
