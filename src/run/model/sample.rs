@@ -25,7 +25,6 @@ pub fn patience() -> Duration {
 }
 
 /// One thing that the forward part does.
-#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 #[derive(Clone, Debug)]
 pub enum Move {
     /// Append this event.
