@@ -5,6 +5,8 @@ pub mod drive;
 pub mod effect;
 pub mod epoch;
 pub mod event;
+pub mod finish;
+pub mod guard;
 pub mod house;
 pub mod lease;
 pub mod look;

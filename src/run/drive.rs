@@ -8,27 +8,26 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
     closing::Closing,
-    effect::{EffectError, Effects, Outcome},
+    effect::{EffectError, Effects},
     epoch,
     event::{Entry, Event, Reason, StepOutcome, Trigger},
+    finish::finish,
+    guard,
     house::{House, Lever},
-    lease,
     machine::{Illegal, Next},
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
     step::{Running, Shared, StepEnd},
 };
 use crate::{
-    clock::{Mono, millis},
     drill::{Drill, Step, StepKind},
     kind,
-    report::summary::{FoldError, SUMMARY_VERSION, Summary},
-    supervise::{Task, TaskKind, spawn},
+    report::summary::{FoldError, Summary},
+    supervise::Task,
 };
 
 /// How long a step may go on after the lever was pulled, beyond the time of one request.
@@ -172,10 +171,10 @@ async fn forward(
 ) -> Result<(), DriveError> {
     let deadline = running.clock().mono().plus(running.drill.deadline);
     let mut guards: Vec<Task<()>> = Vec::new();
-    guards.push(on_signal(running));
-    guards.push(on_deadline(running, deadline));
+    guards.push(guard::on_signal(running));
+    guards.push(guard::on_deadline(running, deadline));
     if plans.writes {
-        match take_leases(running).await? {
+        match guard::take_leases(running).await? {
             Ok(taken) => renewals.extend(taken),
             Err((reason, why)) => {
                 return close(running, reason, Some(why)).await;
@@ -311,144 +310,4 @@ async fn release(running: &Running, step: &Step) -> Result<(), DriveError> {
     let until = clock.mono().plus(running.house.config.timings.send_timeout * 2);
     running.effects.pump(&mut closing, Some(until)).await?;
     Ok(())
-}
-
-async fn take_leases(
-    running: &Arc<Running>,
-) -> Result<Result<Vec<Task<()>>, (Reason, String)>, DriveError> {
-    let timings = &running.house.config.timings;
-    let mut renewals = Vec::new();
-    for (name, cluster) in running.clusters.iter() {
-        running.say(format!("taking the lease of cluster {name}"));
-        match lease::take(&running.effects, name, timings).await {
-            Ok(Outcome::Applied { object, .. }) => {
-                let object = match object {
-                    Some(object) => object,
-                    // Found by a look-up: read it once more for its version.
-                    None => match cluster.get(&lease::target()).await {
-                        Ok(Some(object)) => object,
-                        _ => {
-                            return Ok(Err((
-                                Reason::LeaseLost,
-                                format!("the lease of cluster {name} cannot be read"),
-                            )));
-                        }
-                    },
-                };
-                let renew = lease::renew(
-                    cluster.clone(),
-                    running.clock().clone(),
-                    timings.clone(),
-                    running.lever.clone(),
-                    object,
-                );
-                let token = CancellationToken::new();
-                renewals.push(spawn(TaskKind::LeaseRenewal, name, token, renew));
-            }
-            Ok(Outcome::Foreign { .. }) => {
-                let holder = match cluster.get(&lease::target()).await {
-                    Ok(Some(lease)) => lease::held_by(&lease, running.clock().now().wall),
-                    _ => "another".to_owned(),
-                };
-                return Ok(Err((Reason::Refused, format!("cluster {name} is held by {holder}"))));
-            }
-            Ok(Outcome::Refused(error)) => {
-                return Ok(Err((Reason::Refused, format!("the lease of cluster {name}: {error}"))));
-            }
-            Ok(Outcome::Lost(why)) => {
-                return Ok(Err((Reason::LeaseLost, format!("the lease of cluster {name}: {why}"))));
-            }
-            Err(EffectError::Record(error)) => return Err(error.into()),
-            Err(error) => return Ok(Err((Reason::Refused, error.to_string()))),
-        }
-    }
-    Ok(Ok(renewals))
-}
-
-fn on_signal(running: &Arc<Running>) -> Task<()> {
-    let lever = running.lever.clone();
-    let stop = running.house.stop.clone();
-    let wait = async move {
-        stop.cancelled().await;
-        lever.pull(Reason::Signal, "a signal asked firedrill to stop");
-    };
-    spawn(TaskKind::Signals, "", running.lever.token().child_token(), wait)
-}
-
-fn on_deadline(running: &Arc<Running>, deadline: Mono) -> Task<()> {
-    let held = Arc::clone(running);
-    let wait = async move {
-        loop {
-            let left = deadline.since(held.clock().mono());
-            if left.is_zero() {
-                break;
-            }
-            tokio::time::sleep(left.min(Duration::from_secs(1))).await;
-        }
-        let why = format!(
-            "the deadline of {} is over; {}",
-            crate::report::words::duration(millis(held.drill.deadline)),
-            held.waiting()
-        );
-        held.lever.pull(Reason::Deadline, why);
-    };
-    spawn(TaskKind::Deadline, "", running.lever.token().child_token(), wait)
-}
-
-/// Undoes everything and ends the run. Also the end of every recovery.
-///
-/// # Errors
-/// See [`DriveError`].
-pub async fn finish(
-    house: &House,
-    record: &Arc<Record>,
-    effects: &Effects,
-    patience: Duration,
-) -> Result<Summary, DriveError> {
-    let clock = &house.clock;
-    let mut closing =
-        record.with(|machine| Closing::new(machine, clock.boot(), clock.mono(), patience));
-    let undo = effects.pump(&mut closing, None);
-    tokio::pin!(undo);
-    let finished = tokio::select! {
-        finished = &mut undo => Some(finished?),
-        () = house.stop.cancelled() => {
-            // A signal: what is quick is still done, the rest stays open and is found by `undo`.
-            let budget = house.config.timings.stop_budget;
-            match tokio::time::timeout(budget, &mut undo).await {
-                Ok(finished) => Some(finished?),
-                Err(_) => None,
-            }
-        }
-    };
-    // A request whose answer was lost may be held somewhere still. From here on the cluster denies
-    // it: our own epoch has passed.
-    let in_doubt = record.entries().iter().any(|e| matches!(e.event, Event::EffectDoubted { .. }));
-    if in_doubt && let Err(error) = house.leader.raise_epoch(house.leader.epoch()).await {
-        tracing::error!(%error, "the epoch cannot be raised");
-    }
-    for cluster in effects.clusters().filter(|_| in_doubt) {
-        let raised = epoch::raise(cluster, &house.leader, &house.config.instance).await;
-        if let Err(error) = raised {
-            tracing::error!(cluster = cluster.name, %error, "the epoch cannot be raised");
-        }
-    }
-    // What an undo wrote while the journal was away belongs into the summary.
-    record.catch_up_now().await?;
-    let summary = Summary::fold(&record.entries())?;
-    if finished.is_none() {
-        return Err(DriveError::Stopped(Box::new(summary)));
-    }
-    let verdict = summary.verdict.unwrap_or(super::event::Verdict::Aborted);
-    let leftovers = u32::try_from(summary.leftovers.len()).unwrap_or(u32::MAX);
-    // The notes before it are durable with it, and the summary is of exactly what stands there.
-    record
-        .append(Event::RunEnded {
-            verdict,
-            leftovers,
-            summary: serde_json::to_value(&summary)?,
-            summary_version: SUMMARY_VERSION,
-        })
-        .await?;
-    Ok(Summary::fold(&record.entries())?)
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     closing::Closing,
-    drive::{DriveError, finish},
+    drive::DriveError,
     effect::Effects,
     epoch,
     event::{Event, Reason},
+    finish::finish,
     house::House,
     record::Record,
 };

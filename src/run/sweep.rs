@@ -14,13 +14,14 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    drive::{DriveError, finish},
+    drive::DriveError,
     effect::Effects,
     epoch,
     event::{
         EffectNo, Event, Evidence, Gate, Intent, Precondition, RUN_STEP, Reason, Settled, Target,
         Trigger, Undo, UndoAction, Verb,
     },
+    finish::finish,
     house::House,
     lease,
     look::Facts,
