@@ -3,7 +3,10 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use kube::{Client, Config, config::KubeConfigOptions, config::Kubeconfig};
+use kube::{
+    Client, Config,
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
+};
 
 use crate::{processes::Recipe, site::Site};
 
@@ -58,12 +61,24 @@ impl ControlPlane {
     /// # Errors
     /// When the kubeconfig cannot be read.
     pub async fn client(&self) -> anyhow::Result<Client> {
-        let read = Kubeconfig::read_from(&self.kubeconfig)?;
-        let mut config =
-            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await?;
-        // An observer sees the server's first answer: kube would repeat a refused eviction 15 times.
-        config.default_retry = false;
-        Ok(Client::try_from(config)?)
+        client(Kubeconfig::read_from(&self.kubeconfig)?).await
+    }
+
+    /// A client with the rights of whom `token` is for, on the caller's runtime. `server` is the
+    /// URL of the API server, or of a proxy before it whose certificate is of the lab's CA.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be read.
+    pub async fn client_of(&self, token: &str, server: &str) -> anyhow::Result<Client> {
+        let mut kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+            cluster.server = Some(server.to_owned());
+        }
+        for user in &mut kubeconfig.auth_infos {
+            let token = Some(token.to_owned().into());
+            user.auth_info = Some(AuthInfo { token, ..AuthInfo::default() });
+        }
+        client(kubeconfig).await
     }
 
     /// Starts the controllers and the scheduler, without waiting for them.
@@ -113,6 +128,14 @@ impl ControlPlane {
             ],
         ))
     }
+}
+
+async fn client(kubeconfig: Kubeconfig) -> anyhow::Result<Client> {
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    // An observer sees the server's first answer: kube would repeat a refused eviction 15 times.
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
 }
 
 async fn start_etcd(site: &Site) -> anyhow::Result<String> {

@@ -26,8 +26,6 @@
 mod body;
 mod budgets;
 mod judge;
-#[cfg(test)]
-mod live;
 mod node;
 mod snapshot;
 #[cfg(test)]

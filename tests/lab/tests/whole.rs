@@ -5,9 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context, ensure};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{ListParams, Patch, PatchParams, PostParams},
-    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use lab::{
     Lab, Options,
@@ -121,11 +120,8 @@ async fn bodies_of_firedrill_alone_are_in_the_audit_log(
     let config = write_config(lab, &ConfigOptions::default()).await?;
     assert!(std::fs::read_to_string(&config)?.contains(&lab.control_plane().server));
     let token = std::fs::read_to_string(config.with_file_name("token"))?;
-    let mut kubeconfig = Kubeconfig::read_from(&lab.control_plane().kubeconfig)?;
-    kubeconfig.auth_infos[0].auth_info =
-        Some(AuthInfo { token: Some(token.into()), ..AuthInfo::default() });
-    let options = KubeConfigOptions::default();
-    let account = Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &options).await?)?;
+    let plane = lab.control_plane();
+    let account = plane.client_of(&token, &plane.server).await?;
     for (client, name) in [(account, "by-firedrill"), (client.clone(), "by-admin")] {
         let dry = PatchParams { dry_run: true, ..PatchParams::apply("whole") };
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});

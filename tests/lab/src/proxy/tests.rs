@@ -318,33 +318,3 @@ async fn tls_on_both_sides() {
     assert!(client.get(blind.url()).send().await.is_err());
     assert_eq!(server.got(), ["GET /x"]);
 }
-
-/// By hand, with an S3 server of one's own:
-/// `S3_ENDPOINT=http://127.0.0.1:7070 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... cargo test -p
-/// firedrill-lab s3_signatures -- --ignored`.
-#[tokio::test]
-#[ignore = "needs an S3 server of one's own"]
-async fn s3_signatures_hold_and_a_throttled_request_is_tried_again() {
-    use aws_sdk_s3::{Client, config::Builder, config::Credentials, config::Region};
-    let env = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-    let proxy = Proxy::start(Options::plain(env("S3_ENDPOINT"))).await.expect("proxy");
-    let keys = (env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY"));
-    let config = Builder::new()
-        .endpoint_url(proxy.url())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(keys.0, keys.1, None, None, "test"))
-        .force_path_style(true)
-        .build();
-    let client = Client::from_conf(config);
-    let bucket = format!("proxy-{}", std::process::id());
-    client.create_bucket().bucket(&bucket).send().await.expect("bucket");
-    let body = vec![7u8; 3_000_000];
-    let put = client.put_object().bucket(&bucket).key("a/b c").body(body.clone().into());
-    put.send().await.expect("put");
-    proxy.handle().add(Match::method("GET").path("/a/b").nth(1), Action::status(503, "slow down"));
-    let got = client.get_object().bucket(&bucket).key("a/b c").send().await.expect("get");
-    assert_eq!(got.body.collect().await.expect("body").to_vec(), body);
-    let gets = proxy.handle().seen();
-    let gets: Vec<_> = gets.iter().filter(|s| s.method == "GET").map(|s| s.code).collect();
-    assert_eq!(gets, [Some(503), Some(200)]);
-}
