@@ -67,14 +67,26 @@ impl Closing {
         }
         let waits = after.iter().find_map(|n| {
             let other = machine.effects.get(n)?;
-            (!other.is_final()).then(|| other.intent.target.to_string())
+            (!other.is_final()).then_some(other)
         });
+        let past = now >= self.patience_until;
         match waits {
             // A Restore that Velero has not seen goes at once; the pin makes that safe.
             Some(_) if effect.is_restore() && self.is_unpicked(effect.intent.n) => Ok(()),
-            Some(target) => Err(Due::Closed(format!("{target} comes first"))),
+            // What comes first ends by its own patience; what waits for it must not give up beside
+            // it, because it may well be undone then.
+            Some(first) if past && self.goes_on_with(first.intent.n) => {
+                Err(Due::Wait(now.plus(AGAIN)))
+            }
+            Some(first) => Err(Due::Closed(format!("{} comes first", first.intent.target))),
             None => Ok(()),
         }
+    }
+
+    /// Whether this pass still works on the effect.
+    fn goes_on_with(&self, n: EffectNo) -> bool {
+        let mine = self.only.as_ref().is_none_or(|only| only.contains(&n));
+        mine && !self.known.get(&n).is_some_and(|known| known.given_up)
     }
 
     pub(super) fn is_unpicked(&self, n: EffectNo) -> bool {
