@@ -1,9 +1,9 @@
 //! Bad input, told by the real binary: exit 2, with path, line, column and what to do.
 
-mod support;
+mod common;
 
+use common::place::{DRILL, Place, Said, config, run};
 use serde_json::Value;
-use support::{DRILL, Place, Said, config, run};
 
 /// Nobody listens there; none of these commands may get as far.
 const NOWHERE: &str = "https://127.0.0.1:1";

@@ -1,7 +1,7 @@
 //! The command line with the real binary and no cluster: drills of checks alone have runs, a
 //! journal and reports like all others.
 
-mod support;
+mod common;
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
+use common::place::{Place, Said, run, said};
 use serde_json::Value;
-use support::{Place, Said, run, said};
 
 /// Answers every request on loopback with 200, as long as it lives.
 struct Shop {

@@ -1,7 +1,7 @@
 //! What must stop a run before anything is changed: one clear line, exit 3, and nothing of ours in
 //! the cluster's audit log but reads and access reviews.
 
-mod support;
+mod common;
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use common::place::{DRILL, Place, Said, firedrill, said};
 use firedrill::{
     kind,
     world::access::{self, Need, Scope},
@@ -25,7 +26,6 @@ use lab::{
     shop::{Shop, ShopOptions},
 };
 use serde_json::{Value, json};
-use support::{DRILL, Place, Said, firedrill, said};
 
 const SHOP: &str = "drills/shop-comes-back.yaml";
 const NODE: &str = "drills/node-lost.yaml";

@@ -1,8 +1,10 @@
-//! What the integration tests share: firedrill as a process, and its report.
+//! What the integration tests share: firedrill as a process, in a lab ([`Firedrill`], [`case`]) and
+//! in a folder of its own without one ([`place`]).
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod case;
+pub mod place;
 
 use std::{
     fs,
@@ -63,9 +65,8 @@ impl Firedrill {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
-        command.arg("--config").arg(&self.config).args(args);
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        let mut command = Command::from(place::firedrill(&self.folder, &["--config"]));
+        command.arg(&self.config).args(args).kill_on_drop(true);
         command
     }
 
@@ -75,6 +76,7 @@ impl Firedrill {
     }
 
     /// Starts a run of the drill that `text` is.
+    #[expect(clippy::disallowed_methods, reason = "two readers of pipes, which end with the child")]
     pub fn start(&self, text: &str) -> anyhow::Result<Going> {
         let file = self.folder.join("drill.yaml");
         fs::write(&file, text)?;

@@ -1,7 +1,4 @@
-//! What tests of the real binary share: a folder of their own, and what the binary said in it.
-
-// Each test binary uses a part of it.
-#![allow(dead_code)]
+//! firedrill in a folder of its own, without a lab: what the binary said there.
 
 use std::{
     fs,
