@@ -16,7 +16,7 @@ pub enum StepOutcome {
     Skipped,
 }
 
-/// What an [`Event::Observed`] measured. Each is an instant of the run's clock.
+/// What an [`super::Event::Observed`] measured. Each is an instant of the run's clock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum What {

@@ -4,7 +4,7 @@
 //! journal is new for each case, so each also begins with an epoch below the cluster's. What became
 //! of the cluster is judged by the API server's audit log ([`crate::picture`]), never by firedrill.
 //!
-//! Four kinds of cases ([`plan`]): killed at a journal point; killed while the proxy holds one of
+//! Four kinds of cases (`plan`): killed at a journal point; killed while the proxy holds one of
 //! its writes, which is let go later; killed while people cordon nodes; killed and the journal
 //! lost.
 

@@ -1,6 +1,6 @@
 //! Ports on loopback, so that several labs run at once and never answer for one another.
 //!
-//! Each lab takes a block of [`SIZE`] ports below the kernel's ephemeral range. The first port of
+//! Each lab takes a block of `SIZE` ports below the kernel's ephemeral range. The first port of
 //! a block is its lock: the lab listens on it (and never answers) as long as it lives, so no other
 //! lab takes the same block; the others are handed out one by one. A port that some other program
 //! grabs in between shows as "address already in use" in a part's log, and the whole start is

@@ -73,7 +73,7 @@ pub fn start(site: &Site, plane: &ControlPlane, s3: &S3) -> anyhow::Result<()> {
 /// Waits until the storage location is Available.
 ///
 /// # Errors
-/// When the server ends, or takes longer than [`LIMIT`].
+/// When the server ends, or takes longer than `LIMIT`.
 pub async fn wait_available(site: &Site, client: &Client) -> anyhow::Result<()> {
     let api = api(client, "BackupStorageLocation");
     let available = || async {

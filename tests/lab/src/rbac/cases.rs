@@ -62,7 +62,7 @@ fn case(
 /// Requests in order. `tag` keeps the names of one execution apart from another's and is the
 /// instance whose epochs are raised: a DNS-1123 label.
 ///
-/// They expect what [`set_up`] makes, and leave what [`clean_up`] deletes.
+/// They expect what [`super::set_up`] makes, and leave what [`super::clean_up`] deletes.
 #[must_use]
 pub fn rbac_cases(tag: &str) -> Vec<Case> {
     let mut all = node_cases(tag);
@@ -253,7 +253,7 @@ fn home_cases(tag: &str) -> Vec<Case> {
     ]
 }
 
-/// [`set_up`] made the ConfigMap, with the key `TAG` at 5. The second instance has no key.
+/// [`super::set_up`] made the ConfigMap, with the key `TAG` at 5. The second instance has no key.
 pub(super) fn epoch_cases(tag: &str) -> Vec<Case> {
     let epochs = |name: &str, epoch: Value, expect| {
         case(
