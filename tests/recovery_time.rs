@@ -1,7 +1,6 @@
 //! The reported recovery time against an observer of the lab's own: other watches, another clock,
 //! no code in common. They must agree within the sum of the bounds that both state.
 
-
 mod common;
 
 use std::time::Duration;
