@@ -1,13 +1,11 @@
 //! Label selectors in Kubernetes' syntax: `a=b`, `a==b`, `a!=b`, `a`, `!a`, `a in (b,c)`,
 //! `a notin (b,c)`, joined by commas.
 //!
-//! PURE. Only checked here: the API server does the selecting.
+//! PURE. Read by the same reader that selects the nodes, so that what passes here selects there.
 //! Format: Kubernetes' documentation, "Labels and Selectors".
 
-use super::{
-    problem::quote,
-    scalar::{self, Wrong},
-};
+use super::{problem::quote, scalar::Wrong};
+use crate::kind::drain_nodes::selector::{self, Malformed, Selector};
 
 /// Checks a selector.
 ///
@@ -17,57 +15,7 @@ pub fn check(text: &str) -> Result<(), Wrong> {
     if text.trim().is_empty() {
         return Err(wrong("an empty selector would select everything".to_owned()));
     }
-    let mut depth = 0_u32;
-    let parts = text.split(|c| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    for part in parts {
-        requirement(part.trim())?;
-    }
-    Ok(())
-}
-
-/// Checks one part of a selector.
-fn requirement(part: &str) -> Result<(), Wrong> {
-    if part.is_empty() {
-        return Err(wrong("a part of the selector between commas is empty".to_owned()));
-    }
-    if let Some(key) = part.strip_prefix('!') {
-        return label_key(key.trim());
-    }
-    if let Some(at) = part.find(|c: char| c.is_whitespace() || c == '(')
-        && !part.contains('=')
-    {
-        let (key, rest) = part.split_at(at);
-        let rest = rest.trim_start();
-        let (operator, values) = rest.split_at(rest.find('(').unwrap_or(rest.len()));
-        if !matches!(operator.trim(), "in" | "notin") {
-            return Err(wrong(format!(
-                "{} in {} is not an operator",
-                quote(operator.trim()),
-                quote(part)
-            )));
-        }
-        let values = values.trim();
-        let Some(values) = values.strip_prefix('(').and_then(|values| values.strip_suffix(')'))
-        else {
-            return Err(wrong(format!("the values in {} need brackets", quote(part))));
-        };
-        label_key(key)?;
-        return values.split(',').try_for_each(|value| label_value(value.trim()));
-    }
-    for operator in ["!=", "==", "="] {
-        if let Some((key, value)) = part.split_once(operator) {
-            label_key(key.trim())?;
-            return label_value(value.trim());
-        }
-    }
-    label_key(part)
+    Selector::parse(text).map(|_| ()).map_err(told)
 }
 
 /// Checks a label key: a name of at most 63 characters, perhaps after a DNS subdomain and `/`.
@@ -75,12 +23,7 @@ fn requirement(part: &str) -> Result<(), Wrong> {
 /// # Errors
 /// If it is none.
 pub fn label_key(key: &str) -> Result<(), Wrong> {
-    let (prefix, name) =
-        key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let legal = prefix.is_none_or(|prefix| scalar::subdomain(prefix).is_ok())
-        && !name.is_empty()
-        && part_is_legal(name);
-    if legal { Ok(()) } else { Err(not_a_label("key", key)) }
+    selector::key(key).map(|_| ()).map_err(told)
 }
 
 /// Checks a label value: at most 63 characters, may be empty.
@@ -88,16 +31,18 @@ pub fn label_key(key: &str) -> Result<(), Wrong> {
 /// # Errors
 /// If it is none.
 pub fn label_value(value: &str) -> Result<(), Wrong> {
-    if part_is_legal(value) { Ok(()) } else { Err(not_a_label("value", value)) }
+    selector::value(value).map(|_| ()).map_err(told)
 }
 
-/// Letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
-fn part_is_legal(part: &str) -> bool {
-    let edge = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-    part.len() <= 63
-        && edge(part.chars().next())
-        && edge(part.chars().next_back())
-        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+fn told(malformed: Malformed) -> Wrong {
+    match malformed {
+        Malformed::Key(key) => not_a_label("key", &key),
+        Malformed::Value(value) => not_a_label("value", &value),
+        Malformed::Requirement(part) => {
+            wrong(format!("{} is no part of a label selector", quote(&part)))
+        }
+        Malformed::Operator(operator) => wrong(format!("{} is not an operator", quote(&operator))),
+    }
 }
 
 fn not_a_label(what: &str, text: &str) -> Wrong {

@@ -115,6 +115,9 @@ fn split(text: &str) -> Vec<&str> {
 
 fn requirement(text: &str) -> Result<Requirement, Malformed> {
     let malformed = || Malformed::Requirement(text.to_owned());
+    if let Some(name) = text.strip_prefix('!') {
+        return Ok(Requirement::Absent(key(name.trim())?));
+    }
     if let Some(list) = text.strip_suffix(')') {
         let (head, list) = list.split_once('(').ok_or_else(malformed)?;
         let mut words = head.split_whitespace();
@@ -138,14 +141,14 @@ fn requirement(text: &str) -> Result<Requirement, Malformed> {
     if text.is_empty() || text.contains(char::is_whitespace) || text.contains(['<', '>', '(']) {
         return Err(malformed());
     }
-    match text.strip_prefix('!') {
-        Some(name) => Ok(Requirement::Absent(key(name.trim())?)),
-        None => Ok(Requirement::Exists(key(text)?)),
-    }
+    Ok(Requirement::Exists(key(text)?))
 }
 
 /// A label key: a name of at most 63 characters, perhaps after a DNS subdomain and a slash.
-fn key(text: &str) -> Result<String, Malformed> {
+///
+/// # Errors
+/// If it is none.
+pub fn key(text: &str) -> Result<String, Malformed> {
     let (prefix, name) = match text.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
@@ -160,7 +163,11 @@ fn key(text: &str) -> Result<String, Malformed> {
     if ok { Ok(text.to_owned()) } else { Err(Malformed::Key(text.to_owned())) }
 }
 
-fn value(text: &str) -> Result<String, Malformed> {
+/// A label value: at most 63 characters, may be empty.
+///
+/// # Errors
+/// If it is none.
+pub fn value(text: &str) -> Result<String, Malformed> {
     let ok = text.is_empty() || (text.len() <= 63 && is_name(text));
     if ok { Ok(text.to_owned()) } else { Err(Malformed::Value(text.to_owned())) }
 }
