@@ -37,6 +37,8 @@ pub struct Choice {
     pub seed: u64,
     /// Only this one, by its id.
     pub case: Option<String>,
+    /// Only this part of the cases, K of N from 1: so that several labs share a long list.
+    pub part: Option<(usize, usize)>,
     /// Only journal points: no held writes, no cordons of others, no lost journals.
     pub only_points: bool,
 }
@@ -63,8 +65,12 @@ pub async fn run(
         None if choice.all => plan.all(),
         None => plan.sample(choice.seed),
     };
-    let cases: Vec<_> =
+    let mut cases: Vec<_> =
         cases.into_iter().filter(|case| !choice.only_points || case.is_point()).collect();
+    if let Some((part, of)) = choice.part {
+        let size = cases.len().div_ceil(of);
+        cases = cases.into_iter().skip((part - 1) * size).take(size).collect();
+    }
     if cases.is_empty() {
         bail!("{} has no case {}", scenario.name(), choice.case.as_deref().unwrap_or("at all"));
     }

@@ -59,6 +59,9 @@ enum Command {
         /// Only the case with this id, as the table names it.
         #[arg(long, conflicts_with = "all")]
         case: Option<String>,
+        /// Only this part of the cases, `K/N`: several labs share a long list
+        #[arg(long, value_name = "K/N", value_parser = part)]
+        part: Option<(usize, usize)>,
         /// How the result is written to stdout.
         #[arg(long, value_enum, default_value = "text")]
         output: Output,
@@ -91,11 +94,20 @@ async fn run(command: Command) -> anyhow::Result<i32> {
         Command::Up { shop } => up(shop).await.map(|()| 0),
         Command::Drill { file } => drill::run(file).await,
         Command::Bench { name } => Ok(unknown("bench", &name)),
-        Command::Crash { name, all, seed, case, output } => {
+        Command::Crash { name, all, seed, case, part, output } => {
             let seed = seed.unwrap_or_else(|| jiff::Timestamp::now().as_second().unsigned_abs());
-            let choice = crash::Choice { all, seed, case, only_points: false };
+            let choice = crash::Choice { all, seed, case, part, only_points: false };
             crash::command(&name, &choice, output == Output::Json).await
         }
+    }
+}
+
+/// `K/N` with 1 <= K <= N.
+fn part(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    match parsed {
+        Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
+        _ => Err("write K/N, for example 2/4".to_owned()),
     }
 }
 
