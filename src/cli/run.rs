@@ -74,7 +74,7 @@ pub async fn tidy(house: &House) -> Result<Recovered, Exit> {
     let failed = |error: recover::RecoverError| Exit::internal(format!("error: {error}"));
     let mut recovered = recover::recover(house, None, SWEEP_PATIENCE).await.map_err(failed)?;
     let instance = house.config.instance.clone();
-    let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE).await;
+    let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE, sweep::Fence::Leave, None).await;
     let swept = swept.map_err(failed)?;
     recovered.ended.extend(swept.summaries);
     // The drill's own cluster is asked again by the plan, and refuses the run there.

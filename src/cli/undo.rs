@@ -43,7 +43,9 @@ pub async fn run(
             sweep::stands_still(&house, instance).await.map_err(Exit::refused)?;
         }
         let patience = sweep::PATIENCE;
-        let swept = sweep::sweep(&house, instance, patience).await.map_err(internal)?;
+        let swept = sweep::sweep(&house, instance, patience, sweep::Fence::Raise, None)
+            .await
+            .map_err(internal)?;
         summaries.extend(swept.summaries);
         unseen = swept.unseen;
     }

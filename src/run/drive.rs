@@ -21,7 +21,9 @@ use super::{
     machine::{Illegal, Next},
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
+    recover::SWEEP_PATIENCE,
     step::{Running, Shared, StepEnd},
+    sweep::{self, Fence},
 };
 use crate::{
     drill::{Drill, Step, StepKind},
@@ -109,6 +111,7 @@ async fn whole(
     };
     if plans.refusals.is_empty() && plans.writes {
         plans.refusals.extend(raise_epochs(&running).await);
+        plans.refusals.extend(late_marks(&running).await);
     }
     let refusals = plans.refusals.clone();
     let foreseen = plans.foreseen.clone();
@@ -147,6 +150,24 @@ fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[
         instance: house.config.instance.clone(),
         clusters: clusters.to_vec(),
         versions: BTreeMap::from([("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+    }
+}
+
+/// Looks once more for marks of ours, now that nothing of a dead leader can come in any more: what
+/// came between the first look and the new epoch is undone before the run begins.
+async fn late_marks(running: &Running) -> Vec<String> {
+    let clusters: Vec<String> = running.clusters.keys().cloned().collect();
+    let instance = &running.house.config.instance;
+    let swept =
+        sweep::sweep(&running.house, instance, SWEEP_PATIENCE, Fence::Leave, Some(&clusters)).await;
+    match swept {
+        Ok(swept) => {
+            let left = swept.summaries.iter().flat_map(|summary| &summary.leftovers);
+            let left = left.map(|left| format!("{} is left of an earlier run", left.object));
+            let unseen = swept.unseen.iter().map(|(_, error)| error.to_string());
+            left.chain(unseen).collect()
+        }
+        Err(error) => vec![error.to_string()],
     }
 }
 

@@ -60,8 +60,18 @@ pub struct Swept {
     pub unseen: Vec<(String, WorldError)>,
 }
 
-/// Undoes everything that bears a mark of `instance` on any configured cluster. A cluster that
-/// cannot be reached stops no other.
+/// What a sweep may do before it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// Raise the epoch: what a dead leader sent and nobody remembers, because its journal is lost,
+    /// is refused from here on. For whoever came to change something.
+    Raise,
+    /// Write nothing unless something is found: whether the run may start is not known yet.
+    Leave,
+}
+
+/// Undoes everything that bears a mark of `instance` on `clusters`, or on every configured one. A
+/// cluster that cannot be reached stops no other.
 ///
 /// # Errors
 /// If the journal cannot be written.
@@ -69,16 +79,22 @@ pub async fn sweep(
     house: &House,
     instance: &str,
     patience: Duration,
+    fence: Fence,
+    clusters: Option<&[String]>,
 ) -> Result<Swept, RecoverError> {
-    let names: Vec<String> = house.config.clusters.keys().cloned().collect();
+    let names: Vec<String> = match clusters {
+        Some(names) => names.to_vec(),
+        None => house.config.clusters.keys().cloned().collect(),
+    };
     let (clusters, unseen) = house.connect(&names).await;
     let mut swept = Swept { summaries: Vec::new(), unseen };
     // All at once: an unreachable cluster costs its time-out once, not in a row.
     let known = known_leftovers(house).await?;
     let looks = clusters.values().map(|cluster| async move {
-        // Before anything is looked for: what a dead leader sent and nobody remembers, because its
-        // journal is lost, is refused from here on. Without our roles there is nothing to refuse.
-        if let Err(error) = epoch::raise(cluster, &house.leader, &house.config.instance).await {
+        // Before anything is looked for. Without our roles there is nothing to refuse.
+        if fence == Fence::Raise
+            && let Err(error) = epoch::raise(cluster, &house.leader, &house.config.instance).await
+        {
             tracing::debug!(cluster = cluster.name, %error, "the epoch cannot be raised");
         }
         (cluster, find(cluster, instance).await)
