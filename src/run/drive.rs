@@ -197,17 +197,14 @@ async fn forward(
     if plans.writes {
         match guard::take_leases(running).await? {
             Ok(taken) => renewals.extend(taken),
-            Err((reason, why)) => {
-                return close(running, reason, Some(why)).await;
-            }
+            // The checks have not begun, so there is nothing to end.
+            Err((reason, why)) => return closing(running, reason, Some(why)).await,
         }
     }
     guards.extend(kind::check::act::background(running));
 
     loop {
         if let Some((reason, why)) = running.lever.cause() {
-            // Nobody asks any more: what comes from here on is neither green nor red.
-            kind::check::act::end(running).await;
             return close(running, reason, Some(why)).await;
         }
         match running.record.with(super::machine::Machine::next) {
@@ -234,9 +231,14 @@ async fn forward(
 }
 
 async fn close(running: &Running, reason: Reason, why: Option<String>) -> Result<(), DriveError> {
-    // Stops the background checks first: what they say afterwards belongs to the undo.
+    // Stops the background checks first: what they would say afterwards belongs to the undo.
     running.lever.pull(reason, why.clone().unwrap_or_default());
     kind::check::act::end(running).await;
+    closing(running, reason, why).await
+}
+
+async fn closing(running: &Running, reason: Reason, why: Option<String>) -> Result<(), DriveError> {
+    running.lever.pull(reason, why.clone().unwrap_or_default());
     running.record.append(Event::RunClosing { reason, why }).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! the table of exceptions to "only run/effect.rs writes": owner = the leader, undo = none (it
 //! only grows), sweep = none.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     journal::{JournalError, Leader},
@@ -92,10 +92,4 @@ fn target() -> Target {
         namespace: Some(NAMESPACE.to_owned()),
         name: EPOCHS.to_owned(),
     }
-}
-
-/// The value of a ConfigMap's key, for tests.
-#[must_use]
-pub fn epoch_of(map: &Value, instance: &str) -> Option<u64> {
-    map.get("data")?.get(instance)?.as_str()?.parse().ok()
 }
