@@ -19,11 +19,14 @@ use crate::{
 /// Namespace and name of firedrill's service account.
 pub const ACCOUNT: &str = "firedrill";
 
-/// The repository that this lab belongs to.
+/// The repository that this lab belongs to. What cargo says now counts before what it said when the
+/// lab was compiled: checkouts that share a target folder share the compiled lab.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let lab = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    lab.ancestors().nth(2).map_or(lab.clone(), PathBuf::from)
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root = here.ancestors().find(|folder| folder.join("config/rbac").is_dir());
+    root.map_or_else(|| here.clone(), PathBuf::from)
 }
 
 /// Applies `config/rbac/*.yaml` in the order of their names.
