@@ -99,11 +99,8 @@ fn file(out: &mut Decoder<'_>, object: &Object<'_>, name: &str, base: &Path) -> 
 }
 
 fn cluster(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Cluster> {
-    let login = match object.exactly_one(out, &["server", "kubeconfig"]) {
+    let login = match object.which(&["server", "kubeconfig"]) {
         Some("server") => {
-            object.needs(out, "tokenFile", "server");
-            object.needs(out, "caFile", "server");
-            object.refuses(out, "context", "server");
             let server = object.text(out, "server");
             let token_file = file(out, object, "tokenFile", base);
             let ca_file = file(out, object, "caFile", base);
@@ -112,8 +109,6 @@ fn cluster(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Cl
             })
         }
         Some(_) => {
-            object.refuses(out, "tokenFile", "kubeconfig");
-            object.refuses(out, "caFile", "kubeconfig");
             let context = object.text(out, "context").map(|at| at.value);
             file(out, object, "kubeconfig", base).map(|path| Login::Kubeconfig { path, context })
         }
