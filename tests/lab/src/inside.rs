@@ -14,6 +14,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use anyhow::{Context, bail};
@@ -69,7 +73,24 @@ impl FromStr for Mode {
 pub struct Inside {
     address: SocketAddr,
     file: PathBuf,
+    open: Arc<AtomicUsize>,
     _task: Task,
+}
+
+/// Counts a connection while it is open.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Inside {
@@ -82,9 +103,17 @@ impl Inside {
     }
 
     fn start_with(file: PathBuf) -> anyhow::Result<Self> {
-        let told = file.clone();
-        let (address, task) = loopback::serve(move |stream| serve(stream, told.clone()))?;
-        let inside = Self { address, file, _task: task };
+        let (told, open) = (file.clone(), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&open);
+        let (address, task) = loopback::serve(move |stream| {
+            let (open, told) = (Open::new(&count), told.clone());
+            async move {
+                let served = serve(stream, told).await;
+                drop(open);
+                served
+            }
+        })?;
+        let inside = Self { address, file, open, _task: task };
         inside.set(Mode::Answer(200))?;
         Ok(inside)
     }
@@ -99,6 +128,12 @@ impl Inside {
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// How many connections are open: what was forwarded and not closed.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Says what it answers from now on.
@@ -168,6 +203,8 @@ mod tests {
         assert_eq!(ask("/healthz").await.unwrap().status(), 503);
         inside.set(Mode::Hang).unwrap();
         assert!(ask("/healthz").await.unwrap_err().is_timeout());
+        let gone = || async { Ok(inside.open() == 0) };
+        crate::wait::until("nobody is there", Duration::from_secs(20), gone).await.unwrap();
         inside.set(Mode::Half).unwrap();
         let half = ask("/healthz").await.unwrap();
         assert_eq!(half.status(), 200);

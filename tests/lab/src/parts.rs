@@ -271,7 +271,8 @@ mod tests {
             assert!(part.ldflags().contains(&format!("ersion=v{version}")), "{name}: flags");
         }
         let (prometheus, version) = (part("prometheus"), PROMETHEUS);
-        let module = format!("github.com/prometheus/prometheus v0.{}", version.replacen("3.", "3", 1));
+        let module =
+            format!("github.com/prometheus/prometheus v0.{}", version.replacen("3.", "3", 1));
         assert!(prometheus.go_mod.contains(&module), "{module}");
         assert!(prometheus.ldflags().ends_with(&format!("Version={version}")));
     }

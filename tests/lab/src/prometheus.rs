@@ -46,10 +46,9 @@ impl Prometheus {
     /// When it cannot be built or does not come up.
     pub(crate) async fn start(site: &Arc<Site>, name: &str) -> anyhow::Result<Self> {
         let shared = Arc::clone(site);
-        let binaries = tokio::task::spawn_blocking(move || {
-            parts::ensure_part("prometheus", &shared.progress)
-        })
-        .await??;
+        let binaries =
+            tokio::task::spawn_blocking(move || parts::ensure_part("prometheus", &shared.progress))
+                .await??;
         let page = Arc::new(Mutex::new(Some(String::new())));
         let shown = Arc::clone(&page);
         let (target, task) = loopback::serve(move |mut stream| {
@@ -86,7 +85,8 @@ impl Prometheus {
             "--log.level=warn".to_owned(),
         ];
         site.processes.start(name, &Recipe::new(binaries.path("prometheus"), args))?;
-        let prometheus = Self { url, page, site: Arc::clone(site), name: name.to_owned(), _task: task };
+        let prometheus =
+            Self { url, page, site: Arc::clone(site), name: name.to_owned(), _task: task };
         let http = reqwest::Client::builder().no_proxy().build()?;
         let ready = || async {
             let answer = http.get(format!("{}/-/ready", prometheus.url)).send().await;
