@@ -96,6 +96,7 @@ fn opened() -> Event {
         name: name.to_owned(),
         kind: name.to_owned(),
         when: When::Passed,
+        attempts: if name == "one" { 3 } else { 1 },
         reads: reads.iter().map(|read| (*read).to_owned()).collect(),
     };
     Event::RunOpened {

@@ -70,6 +70,7 @@ fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) 
                 name: (*name).to_owned(),
                 kind: (*name).to_owned(),
                 when: When::Passed,
+                attempts: 1,
                 reads: reads.iter().map(|read| (*read).to_owned()).collect(),
             })
             .collect(),
