@@ -128,7 +128,7 @@ fn intent(n: u32, attempt: u32, step: String, a: u8) -> Intent {
         step,
         verb: Verb::Create,
         cluster: "lab".to_owned(),
-        target: Key::Restore.target(),
+        target: Key::Restore(0).target(),
         digest: String::new(),
         precondition: Precondition::default(),
         prior: None,
