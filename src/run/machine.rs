@@ -454,3 +454,6 @@ impl Precondition {
         Self { uid: Some(uid.to_owned()), resource_version: None }
     }
 }
+
+#[cfg(test)]
+mod tests;
