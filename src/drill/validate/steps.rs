@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::unique_name;
 use crate::{
     drill::{
-        Step, StepKind, When,
+        Retry, Step, StepKind, When,
         decode::{At, Decoder, Object, Reference},
         fields,
         problem::Code,
-        suggest,
+        suggest, table,
     },
     kind::{check, drain_nodes, velero_restore, workloads_ready},
 };
@@ -79,8 +79,7 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
         )
         .help("shorten it, or lengthen `spec.deadline`");
     }
-    let kinds: Vec<&'static str> = fields::KINDS.iter().map(|field| field.name).collect();
-    let kind = object.exactly_one(out, &kinds);
+    let kind = object.which(&table::names(fields::KINDS));
     let spec = kind
         .and_then(|kind| object.object(out, kind).and_then(|inner| step_kind(out, kind, &inner)));
     let step = match (&name, spec, when) {
@@ -88,6 +87,7 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
             name: name.value.clone(),
             kind,
             timeout: timeout.map(|at| at.value),
+            retry: Retry::default(),
             when: if when.value == "always" { When::Always } else { When::Passed },
         }),
         _ => None,
