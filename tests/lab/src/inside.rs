@@ -7,7 +7,7 @@
 //!
 //! One thing is not as with a kubelet: kwok passes no end on, in neither direction. Where the
 //! process hangs up ([`Mode::Cut`]), the client finds silence; and where the client leaves, the
-//! process finds silence, which is why it hangs up by itself after [`SILENCE`].
+//! process finds silence, which is why it hangs up by itself after two minutes.
 
 use std::{
     fmt, fs,
