@@ -2,7 +2,7 @@
 
 use crate::kind::{check, drain_nodes, velero_restore, workloads_ready};
 
-use super::table::{Field, Need, Shape, Table};
+use super::table::{Field, Rule, Shape, Table, names};
 
 /// The version of the language.
 pub const API_VERSION: &str = "firedrill.dev/v1alpha1";
@@ -11,180 +11,140 @@ pub const API_VERSION: &str = "firedrill.dev/v1alpha1";
 pub const DRILL: Table = Table {
     what: "a drill",
     groups: &[&[
-        Field {
-            name: "apiVersion",
-            shape: Shape::Choice(&[API_VERSION]),
-            need: Need::Required,
-            doc: "The version of the language: `firedrill.dev/v1alpha1`.",
-        },
-        Field {
-            name: "kind",
-            shape: Shape::Choice(&["Drill"]),
-            need: Need::Required,
-            doc: "What the document is: `Drill`.",
-        },
-        Field {
-            name: "metadata",
-            shape: Shape::Object(&METADATA),
-            need: Need::Required,
-            doc: "The drill's name and labels.",
-        },
-        Field {
-            name: "spec",
-            shape: Shape::Object(&SPEC),
-            need: Need::Required,
-            doc: "What the drill does.",
-        },
+        Field::required(
+            "apiVersion",
+            Shape::Choice(&[API_VERSION]),
+            "The version of the language: `firedrill.dev/v1alpha1`.",
+        ),
+        Field::required("kind", Shape::Choice(&["Drill"]), "What the document is: `Drill`."),
+        Field::required("metadata", Shape::Object(&METADATA), "The drill's name and labels."),
+        Field::required("spec", Shape::Object(&SPEC), "What the drill does."),
     ]],
+    rules: &[],
 };
 
 /// `metadata`
 pub const METADATA: Table = Table {
     what: "`metadata`",
     groups: &[&[
-        Field {
-            name: "name",
-            shape: Shape::Name,
-            need: Need::Required,
-            doc: "The drill's name: a DNS-1123 label of at most 40 characters.",
-        },
-        Field {
-            name: "labels",
-            shape: Shape::Labels,
-            need: Need::Optional,
-            doc: "Labels for people and for metrics.",
-        },
+        Field::required(
+            "name",
+            Shape::Name,
+            "The drill's name: a DNS-1123 label of at most 40 characters.",
+        )
+        .example("shop-comes-back"),
+        Field::optional("labels", Shape::Labels, "Labels for people and for metrics.")
+            .example("{service: shop}"),
     ]],
+    rules: &[],
 };
 
 /// `spec`
 pub const SPEC: Table = Table {
     what: "a drill's `spec`",
     groups: &[&[
-        Field {
-            name: "description",
-            shape: Shape::Text,
-            need: Need::Optional,
-            doc: "One sentence for people.",
-        },
-        Field {
-            name: "cluster",
-            shape: Shape::Name,
-            need: Need::Required,
-            doc: "The cluster to drill, by its name in the configuration.",
-        },
-        Field {
-            name: "suspend",
-            shape: Shape::Flag,
-            need: Need::Default("false"),
-            doc: "Not to be started by its schedule.",
-        },
-        Field {
-            name: "schedule",
-            shape: Shape::Object(&SCHEDULE),
-            need: Need::Optional,
-            doc: "When it is due. Without it: only by hand.",
-        },
-        Field {
-            name: "deadline",
-            shape: Shape::Duration,
-            need: Need::Default("1h"),
-            doc: "How long the steps may take together. Undo is not counted.",
-        },
-        Field {
-            name: "undoPatience",
-            shape: Shape::Duration,
-            need: Need::Default("15m"),
-            doc: "How long undo waits for one thing before it names it as a leftover and goes on.",
-        },
-        Field {
-            name: "guards",
-            shape: Shape::Later(
-                "leave it out: a drill that relied on a guard would start without it",
-            ),
-            need: Need::Optional,
-            doc: "Conditions without which nothing starts.",
-        },
-        Field {
-            name: "checks",
-            shape: Shape::Objects(&CHECK),
-            need: Need::Optional,
-            doc: "Questions that are asked all through the run.",
-        },
-        Field {
-            name: "steps",
-            shape: Shape::Objects(&STEP),
-            need: Need::Required,
-            doc: "What the run does, in order; at least one.",
-        },
-        Field {
-            name: "objectives",
-            shape: Shape::Objects(&OBJECTIVE),
-            need: Need::Optional,
-            doc: "What the run must achieve.",
-        },
+        Field::optional("description", Shape::Text, "One sentence for people.")
+            .example("The shop is lost; the newest backup brings it back."),
+        Field::required(
+            "cluster",
+            Shape::Name,
+            "The cluster to drill, by its name in the configuration.",
+        )
+        .example("production"),
+        Field::default("suspend", Shape::Flag, "false", "Not to be started by its schedule."),
+        Field::optional(
+            "schedule",
+            Shape::Object(&SCHEDULE),
+            "When it is due. Without it: only by hand.",
+        ),
+        Field::default(
+            "deadline",
+            Shape::Duration,
+            "1h",
+            "How long the steps may take together. Undo is not counted.",
+        ),
+        Field::default(
+            "undoPatience",
+            Shape::Duration,
+            "15m",
+            "How long undo waits for one thing before it names it as a leftover and goes \
+             on.",
+        ),
+        Field::optional(
+            "guards",
+            Shape::Later("leave it out: a drill that relied on a guard would start without it"),
+            "Conditions without which nothing starts.",
+        ),
+        Field::optional(
+            "checks",
+            Shape::Objects(&CHECK),
+            "Questions that are asked all through the run.",
+        ),
+        Field::required(
+            "steps",
+            Shape::Objects(&STEP),
+            "What the run does, in order; at least one.",
+        ),
+        Field::optional("objectives", Shape::Objects(&OBJECTIVE), "What the run must achieve."),
     ]],
+    rules: &[],
 };
 
 /// `schedule`
 pub const SCHEDULE: Table = Table {
     what: "a `schedule`",
     groups: &[&[
-        Field {
-            name: "cron",
-            shape: Shape::Cron,
-            need: Need::Required,
-            doc: "Five fields (minute, hour, day of month, month, day of week) or a macro such as `@daily`.",
-        },
-        Field {
-            name: "timeZone",
-            shape: Shape::TimeZone,
-            need: Need::Default("UTC"),
-            doc: "IANA time zone that the fields are read in.",
-        },
-        Field {
-            name: "jitter",
-            shape: Shape::DurationOrZero,
-            need: Need::Default("0s"),
-            doc: "Spread of the start after the slot.",
-        },
-        Field {
-            name: "startingDeadline",
-            shape: Shape::Duration,
-            need: Need::Optional,
-            doc: "How late a slot may still start.",
-        },
-        Field {
-            name: "onMissed",
-            shape: Shape::Choice(&["skip", "runOnce"]),
-            need: Need::Default("skip"),
-            doc: "What happens to slots that were missed: only recorded, or the newest of them runs once.",
-        },
+        Field::required(
+            "cron",
+            Shape::Cron,
+            "Five fields (minute, hour, day of month, month, day of week) or a macro such \
+             as `@daily`.",
+        )
+        .example("0 3 * * mon"),
+        Field::default(
+            "timeZone",
+            Shape::TimeZone,
+            "UTC",
+            "IANA time zone that the fields are read in.",
+        ),
+        Field::default(
+            "jitter",
+            Shape::DurationOrZero,
+            "0s",
+            "Spread of the start after the slot.",
+        ),
+        Field::optional("startingDeadline", Shape::Duration, "How late a slot may still start.")
+            .example("2h"),
+        Field::default(
+            "onMissed",
+            Shape::Choice(&["skip", "runOnce"]),
+            "skip",
+            "What happens to slots that were missed: only recorded, or the newest of them \
+             runs once.",
+        ),
     ]],
+    rules: &[],
 };
 
 /// One of `checks`
 pub const CHECK: Table = Table {
     what: "a background check",
     groups: &[
-        &[Field {
-            name: "name",
-            shape: Shape::Name,
-            need: Need::Required,
-            doc: "Its name, unique among the checks.",
-        }],
+        &[Field::required("name", Shape::Name, "Its name, unique among the checks.")
+            .example("shop-comes-back")],
         check::fields::QUESTIONS,
         &[
             check::fields::EVERY,
             check::fields::TIMEOUT,
-            Field {
-                name: "abortAfter",
-                shape: Shape::Duration,
-                need: Need::Optional,
-                doc: "Red for this long without a break closes the run.",
-            },
+            Field::optional(
+                "abortAfter",
+                Shape::Duration,
+                "Red for this long without a break closes the run.",
+            )
+            .example("30s"),
         ],
     ],
+    rules: &[Rule::One(&["http"])],
 };
 
 /// One of `steps`
@@ -192,77 +152,59 @@ pub const STEP: Table = Table {
     what: "a step",
     groups: &[
         &[
-            Field {
-                name: "name",
-                shape: Shape::Name,
-                need: Need::Required,
-                doc: "Its name, unique among the steps.",
-            },
-            Field {
-                name: "timeout",
-                shape: Shape::Duration,
-                need: Need::Optional,
-                doc: "How long it may take. Without it: the rest of the drill's deadline.",
-            },
-            Field {
-                name: "when",
-                shape: Shape::Choice(&["passed", "always"]),
-                need: Need::Default("passed"),
-                doc: "`always`: it runs also after a failed step.",
-            },
+            Field::required("name", Shape::Name, "Its name, unique among the steps.")
+                .example("shop-comes-back"),
+            Field::optional(
+                "timeout",
+                Shape::Duration,
+                "How long it may take. Without it: the rest of the drill's deadline.",
+            )
+            .example("5m"),
+            Field::default(
+                "when",
+                Shape::Choice(&["passed", "always"]),
+                "passed",
+                "`always`: it runs also after a failed step.",
+            ),
         ],
         KINDS,
         LATER_KINDS,
     ],
+    rules: &[Rule::One(&names(KINDS))],
 };
 
 /// What a step can do; exactly one of them stands in each step.
-pub const KINDS: &[Field] = &[
-    Field {
-        name: "veleroRestore",
-        shape: Shape::Object(&velero_restore::fields::TABLE),
-        need: Need::Optional,
-        doc: "Brings a Velero backup back into a closed sandbox.",
-    },
-    Field {
-        name: "workloadsReady",
-        shape: Shape::Object(&workloads_ready::fields::TABLE),
-        need: Need::Optional,
-        doc: "Waits until the workloads of a sandbox are ready.",
-    },
-    Field {
-        name: "drainNodes",
-        shape: Shape::Object(&drain_nodes::fields::TABLE),
-        need: Need::Optional,
-        doc: "Drains nodes under their budgets and measures recovery.",
-    },
-    Field {
-        name: "check",
-        shape: Shape::Object(&check::fields::TABLE),
-        need: Need::Optional,
-        doc: "Asks a question until it is answered well.",
-    },
+pub const KINDS: &[Field; 4] = &[
+    Field::optional(
+        "veleroRestore",
+        Shape::Object(&velero_restore::fields::TABLE),
+        "Brings a Velero backup back into a closed sandbox.",
+    ),
+    Field::optional(
+        "workloadsReady",
+        Shape::Object(&workloads_ready::fields::TABLE),
+        "Waits until the workloads of a sandbox are ready.",
+    ),
+    Field::optional(
+        "drainNodes",
+        Shape::Object(&drain_nodes::fields::TABLE),
+        "Drains nodes under their budgets and measures recovery.",
+    ),
+    Field::optional(
+        "check",
+        Shape::Object(&check::fields::TABLE),
+        "Asks a question until it is answered well.",
+    ),
 ];
 
 const LATER_KINDS: &[Field] = &[
-    Field {
-        name: "veleroBackup",
-        shape: Shape::Later(OTHER_KINDS),
-        need: Need::Optional,
-        doc: "Makes a backup.",
-    },
-    Field {
-        name: "backupFreshness",
-        shape: Shape::Later(OTHER_KINDS),
-        need: Need::Optional,
-        doc: "Judges how old the newest backup is.",
-    },
-    Field {
-        name: "etcdSnapshot",
-        shape: Shape::Later(OTHER_KINDS),
-        need: Need::Optional,
-        doc: "Verifies an etcd snapshot.",
-    },
+    Field::optional("veleroBackup", Shape::Later(OTHER_KINDS), "Makes a backup."),
+    Field::optional(
+        "backupFreshness",
+        Shape::Later(OTHER_KINDS),
+        "Judges how old the newest backup is.",
+    ),
+    Field::optional("etcdSnapshot", Shape::Later(OTHER_KINDS), "Verifies an etcd snapshot."),
 ];
 
 const OTHER_KINDS: &str = "kinds so far: `veleroRestore`, `workloadsReady`, `drainNodes`, `check`";
@@ -271,49 +213,49 @@ const OTHER_KINDS: &str = "kinds so far: `veleroRestore`, `workloadsReady`, `dra
 pub const OBJECTIVE: Table = Table {
     what: "an objective",
     groups: &[&[
-        Field {
-            name: "name",
-            shape: Shape::Name,
-            need: Need::Required,
-            doc: "Its name, unique among the objectives.",
-        },
-        Field {
-            name: "recoveryTime",
-            shape: Shape::Duration,
-            need: Need::Optional,
-            doc: "The most time that may pass from the start of the damage in `from` until `until` holds.",
-        },
-        Field {
-            name: "from",
-            shape: Shape::Step(&["veleroRestore", "drainNodes"]),
-            need: Need::Optional,
-            doc: "The step that starts the recovery time.",
-        },
-        Field {
-            name: "until",
-            shape: Shape::Step(&[]),
-            need: Need::Optional,
-            doc: "The step that ends the recovery time.",
-        },
-        Field {
-            name: "recoveryPoint",
-            shape: Shape::Duration,
-            need: Need::Optional,
-            doc: "The oldest that what step `of` brought back may be.",
-        },
-        Field {
-            name: "of",
-            shape: Shape::Step(&["veleroRestore"]),
-            need: Need::Optional,
-            doc: "The `veleroRestore` step whose recovery point it is.",
-        },
+        Field::required("name", Shape::Name, "Its name, unique among the objectives.")
+            .example("shop-comes-back"),
+        Field::optional(
+            "recoveryTime",
+            Shape::Duration,
+            "The most time that may pass from the start of the damage in `from` until \
+             `until` holds.",
+        )
+        .example("15m"),
+        Field::optional(
+            "from",
+            Shape::Step(&["veleroRestore", "drainNodes"]),
+            "The step that starts the recovery time.",
+        )
+        .example("restore"),
+        Field::optional("until", Shape::Step(&[]), "The step that ends the recovery time.")
+            .example("ready"),
+        Field::optional(
+            "recoveryPoint",
+            Shape::Duration,
+            "The oldest that what step `of` brought back may be.",
+        )
+        .example("24h"),
+        Field::optional(
+            "of",
+            Shape::Step(&["veleroRestore"]),
+            "The `veleroRestore` step whose recovery point it is.",
+        )
+        .example("restore"),
     ]],
+    rules: &[
+        Rule::One(&["recoveryTime", "recoveryPoint"]),
+        Rule::Needs("recoveryTime", &["from", "until"]),
+        Rule::Refuses("recoveryTime", &["of"]),
+        Rule::Needs("recoveryPoint", &["of"]),
+        Rule::Refuses("recoveryPoint", &["from", "until"]),
+    ],
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::{decode::check_text, scalar};
+    use crate::drill::{decode::check_text, scalar, table::Need};
 
     /// Every table that can be reached from the two documents.
     fn tables(table: &'static Table, out: &mut Vec<&'static Table>) {
@@ -328,6 +270,21 @@ mod tests {
         }
     }
 
+    fn is_legal(shape: &Shape, text: &str) -> bool {
+        match *shape {
+            Shape::Duration | Shape::DurationOrZero => scalar::duration(text).is_ok(),
+            Shape::Count(least, most) => {
+                text.parse().is_ok_and(|n: u64| (least..=most).contains(&n))
+            }
+            Shape::CountOrShare(..) => scalar::amount(text).is_ok(),
+            Shape::Number => text.parse::<f64>().is_ok(),
+            Shape::Flag => text == "true" || text == "false",
+            // Written in flow style; the schema's test reads it as YAML.
+            Shape::Texts(_) | Shape::Labels => text.starts_with(['[', '{']),
+            shape => check_text(&shape, text).is_ok(),
+        }
+    }
+
     #[test]
     fn every_default_is_a_legal_value_and_every_field_is_documented() {
         let mut all = Vec::new();
@@ -339,16 +296,20 @@ mod tests {
         {
             let at = format!("{}.{}", table.what, field.name);
             assert!(field.doc.ends_with('.'), "{at}");
-            let Need::Default(text) = field.need else { continue };
-            let legal = match field.shape {
-                Shape::Duration | Shape::DurationOrZero => scalar::duration(text).is_ok(),
-                Shape::Count(least, most) => {
-                    text.parse().is_ok_and(|n: u64| (least..=most).contains(&n))
+            if let Need::Default(text) = field.need {
+                assert!(is_legal(&field.shape, text), "{at} = {text}");
+            }
+            let leaf = !matches!(
+                field.shape,
+                Shape::Object(_) | Shape::Objects(_) | Shape::Named(_) | Shape::Choice(_)
+            ) && !matches!(field.shape, Shape::Later(_));
+            match field.example {
+                Some(text) => assert!(is_legal(&field.shape, text), "{at}, example {text}"),
+                None => {
+                    let shown = !leaf || matches!(field.need, Need::Default(_));
+                    assert!(shown, "{at} has neither a default nor an example");
                 }
-                Shape::Flag => text == "true" || text == "false",
-                shape => check_text(&shape, text).is_ok(),
-            };
-            assert!(legal, "{at} = {text}");
+            }
         }
     }
 

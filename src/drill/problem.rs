@@ -62,6 +62,8 @@ pub enum Code {
     InvalidValue,
     /// Known to the language, not to this version.
     NotSupportedYet,
+    /// Read and checked, but this version does nothing with it.
+    NotActedOn,
     /// Two things of one name.
     DuplicateName,
     /// A reference to a step that is not there.
@@ -110,6 +112,7 @@ impl Code {
             Self::WrongType => "wrong-type",
             Self::InvalidValue => "invalid-value",
             Self::NotSupportedYet => "not-supported-yet",
+            Self::NotActedOn => "not-acted-on",
             Self::DuplicateName => "duplicate-name",
             Self::UnknownStep => "unknown-step",
             Self::LaterStep => "later-step",

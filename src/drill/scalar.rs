@@ -187,6 +187,74 @@ pub fn url_path(text: &str) -> Result<(), Wrong> {
     ))
 }
 
+/// How many: a number, or a share of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Amount {
+    /// This many.
+    Count(u64),
+    /// A share of all, in whole percent from 1 to 100.
+    Percent(u8),
+}
+
+/// Parses `3` or `25%`.
+///
+/// # Errors
+/// For every other text, and for shares outside 1 to 100.
+pub fn amount(text: &str) -> Result<Amount, Wrong> {
+    let digits = text.strip_suffix('%').unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<u64>().ok().filter(|_| plain);
+    let amount = match number {
+        Some(number) if digits.len() == text.len() => Some(Amount::Count(number)),
+        Some(number) => {
+            u8::try_from(number).ok().filter(|n| (1..=100).contains(n)).map(Amount::Percent)
+        }
+        None => None,
+    };
+    amount.ok_or_else(|| {
+        Wrong::new(
+            format!("{} is neither a number nor a share", quote(text)),
+            "write a whole number such as `1`, or a share from `\"1%\"` to `\"100%\"`",
+        )
+    })
+}
+
+/// Checks a port: a number from 1 to 65535, or the name of one (RFC 6335, as Kubernetes reads it:
+/// at most 15 characters, with a letter in it).
+///
+/// # Errors
+/// If it is neither.
+pub fn port(text: &str) -> Result<(), Wrong> {
+    let number = text.parse::<u16>().is_ok_and(|port| port > 0)
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    let name = text.len() <= 15
+        && label(text, 15).is_ok()
+        && !text.contains("--")
+        && text.bytes().any(|byte| byte.is_ascii_lowercase());
+    if number || name {
+        return Ok(());
+    }
+    Err(Wrong::new(
+        format!("{} is not a port", quote(text)),
+        "write a number from 1 to 65535, or the port's name: a-z, 0-9 and `-`, at most 15 characters",
+    ))
+}
+
+/// Checks an address to listen on: an IP address and a port.
+///
+/// # Errors
+/// If it is none. Host names are refused: what they mean can change while we run.
+pub fn address(text: &str) -> Result<(), Wrong> {
+    if text.parse::<std::net::SocketAddr>().is_ok() {
+        return Ok(());
+    }
+    Err(Wrong::new(
+        format!("{} is not an address to listen on", quote(text)),
+        "write an IP address and a port, such as `127.0.0.1:9090` or `[::1]:9090`",
+    ))
+}
+
 /// The macros of a cron expression.
 const MACROS: [&str; 7] =
     ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];

@@ -10,10 +10,12 @@ pub struct Table {
     pub what: &'static str,
     /// Its fields, in groups, so that a list such as that of the kinds can be one of them.
     pub groups: &'static [&'static [Field]],
+    /// Which of its keys may stand together.
+    pub rules: &'static [Rule],
 }
 
-/// A key of an object.
-#[derive(Debug)]
+/// A key of an object. Made by [`Field::required`], [`Field::optional`] or [`Field::default`].
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The key.
     pub name: &'static str,
@@ -23,6 +25,75 @@ pub struct Field {
     pub need: Need,
     /// One or two sentences for the reference.
     pub doc: &'static str,
+    /// A value for the reference, written as in YAML; none: its default, or what its table shows.
+    pub example: Option<&'static str>,
+    /// Read and checked, but this version does nothing with it; what happens instead, in a
+    /// sentence. Whoever writes the key is warned, and a drill that has it is refused a run.
+    pub pending: Option<&'static str>,
+}
+
+/// Which keys of an object may stand together.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// Exactly one of these keys stands there.
+    One(&'static [&'static str]),
+    /// At most one of these keys stands there.
+    AtMostOne(&'static [&'static str]),
+    /// Beside the first key each of the others must stand.
+    Needs(&'static str, &'static [&'static str]),
+    /// Beside the first key none of the others has a meaning.
+    Refuses(&'static str, &'static [&'static str]),
+}
+
+impl Field {
+    /// A key that must be there.
+    #[must_use]
+    pub const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Self {
+        Self { name, shape, need: Need::Required, doc, example: None, pending: None }
+    }
+
+    /// A key that may be left out, which means something of its own.
+    #[must_use]
+    pub const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Self {
+        Self { name, shape, need: Need::Optional, doc, example: None, pending: None }
+    }
+
+    /// A key that may be left out, which means the value `default`, written as in YAML.
+    #[must_use]
+    pub const fn default(
+        name: &'static str,
+        shape: Shape,
+        default: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, shape, need: Need::Default(default), doc, example: None, pending: None }
+    }
+
+    /// With a value for the reference.
+    #[must_use]
+    pub const fn example(mut self, example: &'static str) -> Self {
+        self.example = Some(example);
+        self
+    }
+
+    /// Read and checked, but not acted on by this version.
+    #[must_use]
+    pub const fn pending(mut self, instead: &'static str) -> Self {
+        self.pending = Some(instead);
+        self
+    }
+}
+
+/// The names of fields, for a [`Rule`] about a group such as that of the kinds.
+#[must_use]
+pub const fn names<const N: usize>(fields: &[Field; N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = fields[at].name;
+        at += 1;
+    }
+    names
 }
 
 /// Whether a key must be there.
@@ -57,6 +128,16 @@ pub enum Shape {
     Flag,
     /// A whole number between two others.
     Count(u64, u64),
+    /// A whole number between two others, or a share from `1%` to `100%`.
+    CountOrShare(u64, u64),
+    /// Any finite number.
+    Number,
+    /// A text, a number or a boolean, to be compared with something of the world.
+    Scalar,
+    /// A port: a number from 1 to 65535, or a port's name.
+    Port,
+    /// An address to listen on: an IP address and a port.
+    Address,
     /// A duration above zero.
     Duration,
     /// A duration, also `0s`.
@@ -101,7 +182,7 @@ impl Table {
         self.fields().find(|field| field.name == name)
     }
 
-    /// The keys that this version takes.
+    /// The keys that it takes.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
         self.fields()
             .filter(|field| !matches!(field.shape, Shape::Later(_)))
@@ -128,6 +209,13 @@ impl Shape {
             },
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
+            Self::CountOrShare(least, most) => {
+                format!("a whole number from {least} to {most}, or a share such as `25%`")
+            }
+            Self::Number => "a number".to_owned(),
+            Self::Scalar => "a text, a number or a boolean".to_owned(),
+            Self::Port => "a port's number or name".to_owned(),
+            Self::Address => "an address such as `127.0.0.1:9090`".to_owned(),
             Self::Duration | Self::DurationOrZero => "a duration such as `15m`".to_owned(),
             Self::Selector => "a label selector such as `a=b,c!=d`".to_owned(),
             Self::Url => "an http or https URL".to_owned(),

@@ -4,7 +4,7 @@ use super::{At, Decoder, values::wrong_type};
 use crate::drill::{
     problem::{Code, quote},
     suggest,
-    table::{Field, Need, Shape, Table},
+    table::{Field, Need, Rule, Shape, Table},
     tree::{Entry, Node, Span, Value},
 };
 
@@ -23,8 +23,8 @@ pub struct Object<'t> {
 }
 
 impl<'t> Object<'t> {
-    /// Opens a node as an object: notes unknown, duplicate and missing keys. `span` is where
-    /// missing keys are told.
+    /// Opens a node as an object: notes unknown, duplicate and missing keys, and keys that do not
+    /// go together. `span` is where missing keys are told.
     pub fn open(
         out: &mut Decoder<'_>,
         table: &'static Table,
@@ -56,6 +56,24 @@ impl<'t> Object<'t> {
                     format!("{} needs the key `{}`", table.what, field.name),
                 )
                 .help(format!("`{}`: {}", field.name, field.doc));
+            }
+        }
+        // Of several keys that cannot stand together nobody knows which one was meant, so what goes
+        // with each of them is not told.
+        let mut unsure: Vec<&'static str> = Vec::new();
+        for rule in table.rules {
+            match *rule {
+                Rule::Needs(because, _) | Rule::Refuses(because, _)
+                    if unsure.contains(&because) => {}
+                Rule::Needs(because, names) if object.entry(because).is_some() => {
+                    names.iter().for_each(|name| object.needs(out, name, because));
+                }
+                Rule::Refuses(because, names) if object.entry(because).is_some() => {
+                    names.iter().for_each(|name| object.refuses(out, name, because));
+                }
+                Rule::Needs(..) | Rule::Refuses(..) => {}
+                Rule::One(names) => unsure.extend(object.at_most_one(out, names, true)),
+                Rule::AtMostOne(names) => unsure.extend(object.at_most_one(out, names, false)),
             }
         }
         Some(object)
@@ -99,6 +117,10 @@ impl<'t> Object<'t> {
             .also(first.key.span.clone(), "first here")
             .help("keep one of them");
             return;
+        }
+        if let Some(instead) = field.pending {
+            let message = format!("`{name}` is not acted on by this version");
+            out.warning(Code::NotActedOn, &entry.key.span, &path, message).help(instead);
         }
         if matches!(entry.value.value, Value::Null) {
             out.error(Code::EmptyValue, &entry.key.span, &path, format!("`{name}` has no value"))
@@ -177,55 +199,50 @@ impl<'t> Object<'t> {
         At { value, span, key: self.path(name) }
     }
 
-    /// Which one of several keys is there; notes if it is none or several.
-    pub fn exactly_one(
+    /// Which one of several keys is there, if it is exactly one. That none or several of them are
+    /// wrong is for a [`Rule`] to say.
+    #[must_use]
+    pub fn which(&self, names: &[&'static str]) -> Option<&'static str> {
+        let mut found = names.iter().copied().filter(|name| self.entry(name).is_some());
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Notes if several of these keys are there, or none where one is needed; answers those that
+    /// cannot stand together.
+    fn at_most_one(
         &self,
         out: &mut Decoder<'_>,
         names: &[&'static str],
-    ) -> Option<&'static str> {
-        let found: Vec<&'static str> =
-            names.iter().copied().filter(|name| self.entry(name).is_some()).collect();
+        needed: bool,
+    ) -> Vec<&'static str> {
+        let found: Vec<(&'static str, &Entry)> =
+            names.iter().filter_map(|name| Some((*name, self.entry(name)?))).collect();
         let all = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         match found.as_slice() {
-            [one] => Some(one),
             [] => {
-                if !self.later && !names.iter().any(|name| self.meant.contains(name)) {
-                    let (message, help) = match names {
-                        [only] => (format!("{} needs the key `{only}`", self.table.what), "add it"),
-                        _ => (
-                            format!("{} needs one of the keys {}", self.table.what, all()),
-                            "add exactly one of them",
-                        ),
-                    };
-                    out.error(Code::ExactlyOne, &self.span, &self.key, message).help(help);
+                if needed && !self.later && !names.iter().any(|name| self.meant.contains(name)) {
+                    let message = format!("{} needs one of the keys {}", self.table.what, all());
+                    out.error(Code::ExactlyOne, &self.span, &self.key, message)
+                        .help("add exactly one of them");
                 }
-                None
+                Vec::new()
             }
-            [first, second, ..] => {
-                if let (Some(first_entry), Some(second_entry)) =
-                    (self.entry(first), self.entry(second))
-                {
-                    let message = format!("`{second}` cannot stand beside `{first}`");
-                    out.error(
-                        Code::ExactlyOne,
-                        &second_entry.key.span,
-                        &self.path(second),
-                        message,
-                    )
-                    .also(first_entry.key.span.clone(), "the first of them")
-                    .help(format!(
-                        "{} takes exactly one of {}",
-                        self.table.what,
-                        all()
-                    ));
+            [_] => Vec::new(),
+            [(first, first_entry), rest @ ..] => {
+                let most = if needed { "exactly" } else { "at most" };
+                for (name, entry) in rest {
+                    let message = format!("`{name}` cannot stand beside `{first}`");
+                    out.error(Code::ExactlyOne, &entry.key.span, &self.path(name), message)
+                        .also(first_entry.key.span.clone(), "the first of them")
+                        .help(format!("{} takes {most} one of {}", self.table.what, all()));
                 }
-                None
+                found.iter().map(|(name, _)| *name).collect()
             }
         }
     }
 
     /// Notes a key that must be there because of another one, and is not.
-    pub fn needs(&self, out: &mut Decoder<'_>, name: &str, because: &str) {
+    fn needs(&self, out: &mut Decoder<'_>, name: &str, because: &str) {
         if self.entry(name).is_none() && !self.meant.contains(&name) {
             let doc = self.table.field(name).map_or("", |field| field.doc);
             out.error(
@@ -239,7 +256,7 @@ impl<'t> Object<'t> {
     }
 
     /// Notes a key that has no meaning because of another one.
-    pub fn refuses(&self, out: &mut Decoder<'_>, name: &str, because: &str) {
+    fn refuses(&self, out: &mut Decoder<'_>, name: &str, because: &str) {
         if let Some(entry) = self.entry(name) {
             out.error(
                 Code::OutOfPlace,

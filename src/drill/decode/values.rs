@@ -6,7 +6,7 @@ use super::{At, Decoder, Object, Reference};
 use crate::drill::{
     problem::{Code, quote},
     scalar,
-    scalar::Wrong,
+    scalar::{Amount, Wrong},
     selector, suggest,
     table::{Field, Need, Shape},
     tree::{Entry, Node, Value},
@@ -92,13 +92,89 @@ impl<'t> Object<'t> {
                 }
             },
             Value::Text(text) if text.ends_with('%') => {
-                let message = format!("`{name}` takes no percentage yet, found {}", quote(text));
-                out.error(Code::NotSupportedYet, &node.span, &path, message)
+                let message = format!("`{name}` takes no share, found {}", quote(text));
+                out.error(Code::InvalidValue, &node.span, &path, message)
                     .help(format!("write {}", field.shape.expected()));
                 None
             }
             _ => wrong_type(out, &field.shape.expected(), node, &path),
         }
+    }
+
+    /// A whole number within the bounds that the table says, or a share.
+    pub fn count_or_share(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<Amount>> {
+        let (field, node) = match self.default(name) {
+            Some(default) => {
+                return Some(self.at(name, None, scalar::amount(default).ok()?));
+            }
+            None => self.value(name)?,
+        };
+        let path = self.path(name);
+        let Shape::CountOrShare(least, most) = field.shape else { return None };
+        let amount = match &node.value {
+            Value::Integer(number) => u64::try_from(*number).ok().map(Amount::Count),
+            Value::Text(text) => {
+                let amount = scalar::amount(text);
+                Some(told(out, amount, node, &path)?)
+            }
+            _ => return wrong_type(out, &field.shape.expected(), node, &path),
+        };
+        match amount {
+            Some(Amount::Count(number)) if !(least..=most).contains(&number) => None,
+            amount => amount,
+        }
+        .or_else(|| {
+            let message =
+                format!("`{name}` must be {}, found {}", field.shape.expected(), node.found());
+            out.error(Code::InvalidValue, &node.span, &path, message);
+            None
+        })
+        .map(|amount| self.at(name, Some(node), amount))
+    }
+
+    /// Any finite number.
+    pub fn number(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<f64>> {
+        if let Some(default) = self.default(name) {
+            return Some(self.at(name, None, default.parse().ok()?));
+        }
+        let (field, node) = self.value(name)?;
+        match &node.value {
+            #[expect(clippy::cast_precision_loss, reason = "PromQL's numbers are of this type")]
+            Value::Integer(number) => Some(self.at(name, Some(node), *number as f64)),
+            Value::Float(number) if number.is_finite() => Some(self.at(name, Some(node), *number)),
+            _ => wrong_type(out, &field.shape.expected(), node, &self.path(name)),
+        }
+    }
+
+    /// A text, a number or a boolean.
+    pub fn scalar(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<serde_json::Value>> {
+        let (field, node) = self.value(name)?;
+        let value = match &node.value {
+            Value::Text(text) => Some(serde_json::Value::from(text.as_str())),
+            Value::Bool(flag) => Some(serde_json::Value::from(*flag)),
+            Value::Integer(number) => i64::try_from(*number).ok().map(serde_json::Value::from),
+            Value::Float(number) => {
+                serde_json::Number::from_f64(*number).map(serde_json::Value::Number)
+            }
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        };
+        match value {
+            Some(value) => Some(self.at(name, Some(node), value)),
+            None => wrong_type(out, &field.shape.expected(), node, &self.path(name)),
+        }
+    }
+
+    /// A port's number or name, as text.
+    pub fn port(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<String>> {
+        let (field, node) = self.value(name)?;
+        let path = self.path(name);
+        let text = match &node.value {
+            Value::Text(text) => text.clone(),
+            Value::Integer(number) => number.to_string(),
+            _ => return wrong_type(out, &field.shape.expected(), node, &path),
+        };
+        told(out, scalar::port(&text), node, &path)?;
+        Some(self.at(name, Some(node), text))
     }
 
     /// `true` or `false`.
@@ -305,6 +381,8 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         Shape::HttpsUrl => scalar::url(text, true),
         Shape::UrlPath => scalar::url_path(text),
         Shape::Cron => scalar::cron(text),
+        Shape::Port => scalar::port(text),
+        Shape::Address => scalar::address(text),
         Shape::TimeZone => scalar::time_zone(text),
         _ => Ok(()),
     }

@@ -27,7 +27,7 @@ pub(super) fn decode(
     for object in spec.objects(out, "objectives").unwrap_or_default() {
         let name = object.text(out, "name");
         unique_name(out, &mut names, name.as_ref(), "objective");
-        let goal = match object.exactly_one(out, &["recoveryTime", "recoveryPoint"]) {
+        let goal = match object.which(&["recoveryTime", "recoveryPoint"]) {
             Some("recoveryTime") => recovery_time(out, &object, steps, deadline),
             Some(_) => recovery_point(out, &object, steps),
             None => None,
@@ -46,9 +46,6 @@ fn recovery_time(
     deadline: Option<Duration>,
 ) -> Option<Goal> {
     let limit = object.duration(out, "recoveryTime");
-    object.needs(out, "from", "recoveryTime");
-    object.needs(out, "until", "recoveryTime");
-    object.refuses(out, "of", "recoveryTime");
     let from = object.text(out, "from");
     let until = object.text(out, "until");
     let found: Vec<Option<usize>> =
@@ -85,9 +82,6 @@ fn recovery_time(
 
 fn recovery_point(out: &mut Decoder<'_>, object: &Object<'_>, steps: &[Decoded]) -> Option<Goal> {
     let limit = object.duration(out, "recoveryPoint");
-    object.needs(out, "of", "recoveryPoint");
-    object.refuses(out, "from", "recoveryPoint");
-    object.refuses(out, "until", "recoveryPoint");
     let of = object.text(out, "of");
     for reference in out.take_references() {
         resolve(out, steps, &reference);

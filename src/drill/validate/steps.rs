@@ -9,7 +9,7 @@ use crate::{
         decode::{At, Decoder, Object, Reference},
         fields,
         problem::Code,
-        suggest,
+        suggest, table,
     },
     kind::{check, drain_nodes, velero_restore, workloads_ready},
 };
@@ -79,8 +79,7 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
         )
         .help("shorten it, or lengthen `spec.deadline`");
     }
-    let kinds: Vec<&'static str> = fields::KINDS.iter().map(|field| field.name).collect();
-    let kind = object.exactly_one(out, &kinds);
+    let kind = object.which(&table::names(fields::KINDS));
     let spec = kind
         .and_then(|kind| object.object(out, kind).and_then(|inner| step_kind(out, kind, &inner)));
     let step = match (&name, spec, when) {

@@ -2,7 +2,7 @@
 
 use crate::drill::{
     decode::{Decoder, Object},
-    table::{Field, Need, Shape, Table},
+    table::{Field, Shape, Table},
 };
 
 use super::spec::{Pick, Spec};
@@ -11,37 +11,40 @@ use super::spec::{Pick, Spec};
 pub const TABLE: Table = Table {
     what: "a `drainNodes`",
     groups: &[&[
-        Field {
-            name: "selector",
-            shape: Shape::Selector,
-            need: Need::Required,
-            doc: "Label selector of the candidates. Only nodes with `firedrill.dev/drillable=true` are ever drained.",
-        },
-        Field {
-            name: "count",
-            shape: Shape::Count(1, 1000),
-            need: Need::Default("1"),
-            doc: "How many nodes. The configuration's `maxNodes` caps it.",
-        },
-        Field {
-            name: "pick",
-            shape: Shape::Choice(&["random", "first", "oldest"]),
-            need: Need::Default("random"),
-            doc: "Which of the candidates: any, the first by name, or the first by creation time.",
-        },
-        Field {
-            name: "stableFor",
-            shape: Shape::DurationOrZero,
-            need: Need::Default("10s"),
-            doc: "How long the workloads must stay recovered without a break.",
-        },
-        Field {
-            name: "hold",
-            shape: Shape::Choice(&["stepEnd", "untilEnd"]),
-            need: Need::Default("stepEnd"),
-            doc: "When the nodes are given back: at the end of the step, or of the run.",
-        },
+        Field::required(
+            "selector",
+            Shape::Selector,
+            "Label selector of the candidates. Only nodes with \
+             `firedrill.dev/drillable=true` are ever drained.",
+        )
+        .example("pool=drill"),
+        Field::default(
+            "count",
+            Shape::Count(1, 1000),
+            "1",
+            "How many nodes. The configuration's `maxNodes` caps it.",
+        ),
+        Field::default(
+            "pick",
+            Shape::Choice(&["random", "first", "oldest"]),
+            "random",
+            "Which of the candidates: any, the first by name, or the first by creation \
+             time.",
+        ),
+        Field::default(
+            "stableFor",
+            Shape::DurationOrZero,
+            "10s",
+            "How long the workloads must stay recovered without a break.",
+        ),
+        Field::default(
+            "hold",
+            Shape::Choice(&["stepEnd", "untilEnd"]),
+            "stepEnd",
+            "When the nodes are given back: at the end of the step, or of the run.",
+        ),
     ]],
+    rules: &[],
 };
 
 /// Decodes a `drainNodes`.

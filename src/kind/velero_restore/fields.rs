@@ -3,7 +3,7 @@
 use crate::drill::{
     decode::{At, Decoder, Object},
     problem::Code,
-    table::{Field, Need, Shape, Table},
+    table::{Field, Rule, Shape, Table},
 };
 
 use super::spec::{Source, Spec};
@@ -12,68 +12,57 @@ use super::spec::{Source, Spec};
 pub const TABLE: Table = Table {
     what: "a `veleroRestore`",
     groups: &[&[
-        Field {
-            name: "backup",
-            shape: Shape::Object(&BACKUP),
-            need: Need::Required,
-            doc: "Which backup comes back.",
-        },
-        Field {
-            name: "namespaces",
-            shape: Shape::Texts(&Shape::Namespace),
-            need: Need::Required,
-            doc: "The namespaces of the backup that come back, each into a sandbox namespace of its own.",
-        },
-        Field {
-            name: "alsoRestore",
-            shape: Shape::Texts(&Shape::ObjectName),
-            need: Need::Optional,
-            doc: "Resources beyond the allow-list, as `resource.group`.",
-        },
-        Field {
-            name: "into",
-            shape: Shape::Later("leave it out: the backup comes back into the drill's cluster"),
-            need: Need::Optional,
-            doc: "Another cluster of the configuration to restore into.",
-        },
+        Field::required("backup", Shape::Object(&BACKUP), "Which backup comes back."),
+        Field::required(
+            "namespaces",
+            Shape::Texts(&Shape::Namespace),
+            "The namespaces of the backup that come back, each into a sandbox namespace \
+             of its own.",
+        )
+        .example("[shop]"),
+        Field::optional(
+            "alsoRestore",
+            Shape::Texts(&Shape::ObjectName),
+            "Resources beyond the allow-list, as `resource.group`.",
+        )
+        .example("[ingresses.networking.k8s.io]"),
+        Field::optional(
+            "into",
+            Shape::Later("leave it out: the backup comes back into the drill's cluster"),
+            "Another cluster of the configuration to restore into.",
+        ),
     ]],
+    rules: &[],
 };
 
 /// `backup:`
 pub const BACKUP: Table = Table {
     what: "a `backup`",
     groups: &[&[
-        Field {
-            name: "newestOf",
-            shape: Shape::Object(&NEWEST_OF),
-            need: Need::Optional,
-            doc: "The newest completed backup of a Velero Schedule.",
-        },
-        Field {
-            name: "name",
-            shape: Shape::ObjectName,
-            need: Need::Optional,
-            doc: "A backup by its name.",
-        },
-        Field {
-            name: "oldestOf",
-            shape: Shape::Later(OTHER_SOURCES),
-            need: Need::Optional,
-            doc: "The oldest completed backup of a Velero Schedule.",
-        },
-        Field {
-            name: "randomOf",
-            shape: Shape::Later(OTHER_SOURCES),
-            need: Need::Optional,
-            doc: "Any completed backup of a Velero Schedule.",
-        },
-        Field {
-            name: "step",
-            shape: Shape::Later(OTHER_SOURCES),
-            need: Need::Optional,
-            doc: "The backup that an earlier step made.",
-        },
+        Field::optional(
+            "newestOf",
+            Shape::Object(&NEWEST_OF),
+            "The newest completed backup of a Velero Schedule.",
+        ),
+        Field::optional("name", Shape::ObjectName, "A backup by its name.")
+            .example("shop-comes-back"),
+        Field::optional(
+            "oldestOf",
+            Shape::Later(OTHER_SOURCES),
+            "The oldest completed backup of a Velero Schedule.",
+        ),
+        Field::optional(
+            "randomOf",
+            Shape::Later(OTHER_SOURCES),
+            "Any completed backup of a Velero Schedule.",
+        ),
+        Field::optional(
+            "step",
+            Shape::Later(OTHER_SOURCES),
+            "The backup that an earlier step made.",
+        ),
     ]],
+    rules: &[Rule::One(&["newestOf", "name"])],
 };
 
 const OTHER_SOURCES: &str = "use `newestOf: {schedule: ...}` or `name: ...`";
@@ -81,12 +70,13 @@ const OTHER_SOURCES: &str = "use `newestOf: {schedule: ...}` or `name: ...`";
 /// `newestOf:`
 pub const NEWEST_OF: Table = Table {
     what: "a `newestOf`",
-    groups: &[&[Field {
-        name: "schedule",
-        shape: Shape::ObjectName,
-        need: Need::Required,
-        doc: "The name of the Velero Schedule.",
-    }]],
+    groups: &[&[Field::required(
+        "schedule",
+        Shape::ObjectName,
+        "The name of the Velero Schedule.",
+    )
+    .example("shop-nightly")]],
+    rules: &[],
 };
 
 /// Decodes a `veleroRestore`.
@@ -107,7 +97,7 @@ pub fn decode(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Spec> {
 }
 
 fn source(out: &mut Decoder<'_>, backup: &Object<'_>) -> Option<Source> {
-    match backup.exactly_one(out, &["newestOf", "name"])? {
+    match backup.which(&["newestOf", "name"])? {
         "name" => Some(Source::Name(backup.text(out, "name")?.value)),
         _ => {
             let newest = backup.object(out, "newestOf")?;

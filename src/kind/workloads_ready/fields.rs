@@ -2,7 +2,7 @@
 
 use crate::drill::{
     decode::{Decoder, Object},
-    table::{Field, Need, Shape, Table},
+    table::{Field, Shape, Table},
 };
 
 use super::Spec;
@@ -11,19 +11,20 @@ use super::Spec;
 pub const TABLE: Table = Table {
     what: "a `workloadsReady`",
     groups: &[&[
-        Field {
-            name: "in",
-            shape: Shape::Step(&["veleroRestore"]),
-            need: Need::Required,
-            doc: "The earlier `veleroRestore` step whose sandbox is watched.",
-        },
-        Field {
-            name: "stableFor",
-            shape: Shape::DurationOrZero,
-            need: Need::Default("10s"),
-            doc: "How long everything must stay ready without a break.",
-        },
+        Field::required(
+            "in",
+            Shape::Step(&["veleroRestore"]),
+            "The earlier `veleroRestore` step whose sandbox is watched.",
+        )
+        .example("restore"),
+        Field::default(
+            "stableFor",
+            Shape::DurationOrZero,
+            "10s",
+            "How long everything must stay ready without a break.",
+        ),
     ]],
+    rules: &[],
 };
 
 /// Decodes a `workloadsReady`.
