@@ -9,6 +9,7 @@ mod object;
 mod values;
 
 pub use object::Object;
+pub use values::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use values::check_text;
 
