@@ -9,6 +9,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod schema;
 pub mod show;
 pub mod undo;
 pub mod validate;

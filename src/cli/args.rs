@@ -99,6 +99,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Journal,
     },
+    /// Print a JSON Schema, for editors and other tools
+    Schema {
+        /// Of which language
+        #[arg(value_enum)]
+        language: super::schema::Language,
+    },
     /// Print a completion script
     Completions {
         /// For this shell

@@ -10,6 +10,7 @@ mod values;
 mod when;
 
 pub use object::Object;
+pub use values::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use values::check_text;
 
