@@ -172,20 +172,48 @@ pub const STEP: Table = Table {
             Field::optional(
                 "timeout",
                 Shape::Duration,
-                "How long it may take. Without it: the rest of the drill's deadline.",
+                "How long each attempt may take. Without it: the rest of the drill's deadline.",
             )
             .example("5m"),
+            Field::optional(
+                "retry",
+                Shape::Object(&RETRY),
+                "What happens when it fails; without it, it is tried once.",
+            ),
             Field::default(
                 "when",
                 Shape::Choice(&["passed", "always"]),
                 "passed",
-                "`always`: it runs also after a failed step.",
+                "`always`: it runs also after a step has failed for good, before everything is \
+                 undone. Where the run closes for another reason, it does not.",
             ),
         ],
         KINDS,
         LATER_KINDS,
     ],
     rules: &[Rule::One(&names(KINDS))],
+};
+
+/// `retry` of a step
+pub const RETRY: Table = Table {
+    what: "`retry`",
+    groups: &[&[
+        Field::required(
+            "attempts",
+            Shape::Count(1, 10),
+            "How often the step is tried at most, the first attempt included. Before another one \
+             everything that the step did is given back; what cannot be given back ends it.",
+        )
+        .example("3"),
+        Field::default(
+            "backoff",
+            Shape::DurationOrZero,
+            "10s",
+            "The pause before another attempt, once everything is given back.",
+        )
+        .example("30s"),
+    ]],
+    rules: &[],
 };
 
 /// What a step can do; exactly one of them stands in each step.
