@@ -60,7 +60,7 @@ fn defaults_are_utc_now_and_five() {
     assert!(
         instants.iter().all(|instant| instant.ends_with("0:00Z") || instant.ends_with("5:00Z"))
     );
-    assert!(instants[0] > "2026-11".to_owned(), "{instants:?}");
+    assert!(instants[0].as_str() > "2026-11", "{instants:?}");
 }
 
 #[test]
