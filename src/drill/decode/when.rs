@@ -67,3 +67,6 @@ impl Decoder<'_> {
         start + part.start..start + part.end
     }
 }
+
+#[cfg(test)]
+mod tests;
