@@ -101,6 +101,14 @@ pub const SCHEDULE: Table = Table {
              as `@daily`.",
         )
         .example("0 3 * * mon"),
+        Field::optional(
+            "dayMatch",
+            Shape::Choice(&["or", "and"]),
+            "How day of month and day of week join. It must be there if both are restricted, \
+             that is, if neither begins with `*`: `or` (either is enough, as crond does it) or \
+             `and` (both). Elsewhere it changes nothing.",
+        )
+        .example("and"),
         Field::default(
             "timeZone",
             Shape::TimeZone,
@@ -121,6 +129,13 @@ pub const SCHEDULE: Table = Table {
             "skip",
             "What happens to slots that were missed: only recorded, or the newest of them \
              runs once.",
+        ),
+        Field::default(
+            "onInterrupted",
+            Shape::Choice(&["skip", "runOnce"]),
+            "skip",
+            "What happens after a run whose process died: nothing more, or the drill runs once \
+             again.",
         ),
     ]],
     rules: &[],

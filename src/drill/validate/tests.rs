@@ -7,6 +7,7 @@ use crate::drill::{
     Goal, Retry, StepKind, When, load,
     problem::{Code, Severity},
     render::{self, Sources},
+    schema,
 };
 
 const GOOD: &str = r#"apiVersion: firedrill.dev/v1alpha1
@@ -48,6 +49,7 @@ fn after(from: &str, to: &str) -> String {
     let path = Path::new("drills/all-kinds.yaml");
     let loaded = load(path, &text);
     assert_eq!(loaded.has_errors(), loaded.drills.is_empty(), "an error means no drill");
+    schema::tests::agrees(&text, &loaded.problems);
     render::text(&loaded.problems, &Sources::of(path, &text), false)
 }
 
