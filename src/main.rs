@@ -12,7 +12,7 @@ use firedrill::{
         args::{Cli, Command, Format, Journal},
         history, journal as journal_cli, output,
         place::{self, Exit},
-        report as report_cli, run, schema, show, undo, validate,
+        report as report_cli, run, schedule, schema, show, undo, validate,
     },
     config,
     journal::Reader,
@@ -77,6 +77,10 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
         Command::Run { drill, name } => run::run(config, &drill, name.as_deref(), cli.output).await,
         Command::Validate { paths, deny_warnings } => {
             validate(config, paths, cli.output, deny_warnings)
+        }
+        Command::Schedule(args) => {
+            say(&schedule::run(&args, cli.output)?);
+            Ok(0)
         }
         Command::History { drill, limit } => {
             history(config, drill.as_deref(), limit, cli.output).await

@@ -7,6 +7,7 @@
 
 mod object;
 mod values;
+mod when;
 
 pub use object::Object;
 pub use values::MAX_ITEMS;

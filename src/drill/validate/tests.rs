@@ -1,10 +1,10 @@
 //! Golden texts of mistakes: each is one edit of a good drill. Look at the snapshots beside this
 //! file as a reader of the message would.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::drill::{
-    Goal, StepKind, When, load,
+    Goal, Retry, StepKind, When, load,
     problem::{Code, Severity},
     render::{self, Sources},
     schema,
@@ -132,6 +132,12 @@ mistakes! {
     bad_cron: "0 3 * * mon" => "0 0 3 * * mon";
     bad_time_zone: "Europe/Berlin" => "Europe/Berln";
     timeout_beyond_deadline: "timeout: 20m" => "timeout: 2h";
+    retry_without_attempts: "timeout: 20m" => "retry: {backoff: 5s}";
+    retry_too_often: "timeout: 20m" => "retry: {attempts: 11, backoff: -1s}";
+    retry_misspelt: "timeout: 20m" => "retry: {attemps: 3}";
+    retry_not_a_map: "timeout: 20m" => "retry: 3";
+    retry_beyond_deadline: "timeout: 20m" => "timeout: 20m\n      retry: {attempts: 3, backoff: 1m}";
+    pauses_beyond_deadline: "timeout: 20m" => "retry: {attempts: 3, backoff: 45m}";
     merge_key: "  cluster: lab" => "  <<: {cluster: lab}";
     another_kind: "kind: Drill" => "kind: Deployment";
     a_configuration: "kind: Drill" => "kind: Configuration";
@@ -139,6 +145,25 @@ mistakes! {
     syntax: "namespaces: [shop]" => "namespaces: [shop";
     unknown_tag: "cluster: lab" => "cluster: !env LAB";
     control_characters: "cluster: lab" => "cluster: \"\\e[2Jlab\"";
+}
+
+#[test]
+fn a_step_is_tried_once_unless_it_says_otherwise() {
+    for (keys, attempts, backoff) in [
+        ("timeout: 20m", 1, 10),
+        ("retry: {attempts: 1}", 1, 10),
+        ("retry: {attempts: 3}", 3, 10),
+        ("timeout: 10m\n      retry: {attempts: 3, backoff: 15s}", 3, 15),
+        ("retry: {attempts: 10, backoff: 0s}", 10, 0),
+    ] {
+        let loaded = load(Path::new("a.yaml"), &GOOD.replace("timeout: 20m", keys));
+        assert_eq!(loaded.problems, [], "{keys}");
+        let [drill] = loaded.drills.as_slice() else { panic!("one drill") };
+        let backoff = Duration::from_secs(backoff);
+        assert_eq!(drill.steps[0].retry, Retry { attempts, backoff }, "{keys}");
+        assert_eq!(drill.outline(backoff).steps[0].attempts, attempts);
+        assert_eq!(drill.steps[1].retry, Retry::default());
+    }
 }
 
 #[test]
