@@ -3,7 +3,7 @@
 pub mod fields;
 pub mod load;
 
-pub use load::{load, parse};
+pub use load::{load, parse, parse_read};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

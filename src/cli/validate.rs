@@ -1,6 +1,7 @@
 //! `firedrill validate`: every problem of drills and configuration, with its place.
 
 use std::{
+    collections::HashMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -11,7 +12,8 @@ use crate::{
     drill::{
         Drill, Loaded, load,
         problem::{Code, Place, Problem, Severity},
-        read, render,
+        read::{self, Document},
+        render,
         render::Sources,
     },
 };
@@ -122,21 +124,18 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
                 continue;
             }
         };
-        checked.sources.add(&path, &text);
-        if is_configuration(&text) {
-            let (config, problems) = config::parse(&path, &text);
+        let read = read::read(&text);
+        if is_configuration(&read.0) {
+            let (config, problems) = config::parse_read(&path, &text, read);
             checked.problems.extend(problems);
+            checked.sources.add(&path, &text);
             found.extend(config);
         } else {
-            let mut loaded = load::load(&path, &text);
+            let mut loaded = load::load_read(&path, &text, read);
             checked.problems.append(&mut loaded.problems);
             drills.push((path, loaded));
         }
     }
-    let each = drills
-        .iter()
-        .flat_map(|(path, loaded)| loaded.drills.iter().map(|drill| (path.clone(), drill.clone())));
-    checked.loaded = each.collect();
     checked.drills = drills.iter().map(|(_, loaded)| loaded.drills.len()).sum();
     checked.configurations = found.len();
     same_names(&drills, &mut checked.problems);
@@ -153,23 +152,29 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
     }
     // By file, so that all of a file is together; stable, so that its order within is kept.
     checked.problems.sort_by(|a, b| a.path.cmp(&b.path));
+    for (path, loaded) in drills {
+        // Only what has a problem is shown.
+        if checked.problems.binary_search_by(|problem| problem.path.cmp(&path)).is_ok() {
+            checked.sources.add(&path, &loaded.text);
+        }
+        checked.loaded.extend(loaded.drills.into_iter().map(|drill| (path.clone(), drill)));
+    }
     checked
 }
 
 /// Whether the first readable document says that it is a configuration.
-fn is_configuration(text: &str) -> bool {
-    let (documents, _) = read::read(text);
+fn is_configuration(documents: &[Document]) -> bool {
     documents.iter().find_map(|document| document.root.get("kind")?.as_text())
         == Some("Configuration")
 }
 
 /// Notes drills of one name in different files.
 fn same_names(drills: &[(PathBuf, Loaded)], problems: &mut Vec<Problem>) {
-    let mut seen: Vec<(&str, &Path)> = Vec::new();
+    let mut seen: HashMap<&str, &Path> = HashMap::new();
     for (path, loaded) in drills {
         for (name, span) in loaded.names() {
-            let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == name) else {
-                seen.push((name, path));
+            let Some(first) = seen.get(name) else {
+                seen.insert(name, path);
                 continue;
             };
             let message = format!("there is another drill named `{name}` in {}", first.display());

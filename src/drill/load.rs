@@ -6,7 +6,7 @@ use super::{
     Drill,
     decode::Decoder,
     problem::{Code, Lines, Problem, Severity},
-    read::{self, Document, MAX_BYTES},
+    read::{self, Document, Fault, MAX_BYTES},
     tree::Span,
     validate,
 };
@@ -56,8 +56,14 @@ impl Loaded {
 /// Reads the drills of a file's text. Never panics, whatever the text.
 #[must_use]
 pub fn load(path: &Path, text: &str) -> Loaded {
+    load_read(path, text, read::read(text))
+}
+
+/// As [`load`], of a text that has been read already: reading is most of the time that it takes.
+#[must_use]
+pub fn load_read(path: &Path, text: &str, read: (Vec<Document>, Vec<Fault>)) -> Loaded {
     let mut out = Decoder::new(path, text);
-    let documents = documents(&mut out, text);
+    let documents = documents(&mut out, read);
     let mut loaded = Loaded { text: text.to_owned(), ..Loaded::default() };
     for document in &documents {
         let Some(drill) = validate::drill(&mut out, document, path, text) else { continue };
@@ -87,9 +93,11 @@ pub fn load_file(path: &Path) -> Loaded {
     }
 }
 
-/// The documents of a text; notes those that cannot be read, and a text without any.
-pub(crate) fn documents(out: &mut Decoder<'_>, text: &str) -> Vec<Document> {
-    let (documents, faults) = read::read(text);
+/// The documents of a text that was read; notes those that cannot be read, and a text without any.
+pub(crate) fn documents(
+    out: &mut Decoder<'_>,
+    (documents, faults): (Vec<Document>, Vec<Fault>),
+) -> Vec<Document> {
     if documents.is_empty() && faults.is_empty() {
         out.error(Code::NothingToRead, &(0..0), "", "there is nothing in this file")
             .help("begin with `apiVersion: firedrill.dev/v1alpha1` and `kind: Drill`");
