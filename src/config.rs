@@ -18,8 +18,8 @@ pub struct Config {
     pub journal: PathBuf,
     /// Clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
-    /// Base URLs for checks, by name.
-    pub targets: BTreeMap<String, String>,
+    /// What checks ask, by name.
+    pub targets: BTreeMap<String, Target>,
     /// S3 stores by name.
     pub stores: BTreeMap<String, Store>,
     /// Files or folders of drills, to find one by its name.
@@ -58,6 +58,17 @@ pub enum Login {
         /// PEM file of the server's CA.
         ca_file: PathBuf,
     },
+}
+
+/// What checks ask: a service with a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Base URL: scheme, host, perhaps port and path; no user, query or fragment.
+    pub url: String,
+    /// File with a bearer token; read when it is needed, sent as `Authorization: Bearer`.
+    pub bearer_token_file: Option<PathBuf>,
+    /// PEM file of the CAs that alone are trusted for it; none = the usual public ones.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An S3 bucket and prefix.

@@ -213,9 +213,9 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
         }
     }
     // By file, so that all of a file is together, and within it from top to bottom.
-    checked.problems.sort_by(|a, b| {
-        a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start))
-    });
+    checked
+        .problems
+        .sort_by(|a, b| a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start)));
     checked
 }
 

@@ -39,7 +39,11 @@ pub const CONFIGURATION: Table = Table {
         )
         .example("[drills]"),
         Field::required("clusters", Shape::Named(&CLUSTER), "Where to drill, by name."),
-        Field::optional("targets", Shape::Named(&TARGET), "Base URLs for checks, by name."),
+        Field::optional(
+            "targets",
+            Shape::Named(&TARGET),
+            "What checks ask, by name. A `promql` check asks `prometheus`.",
+        ),
         Field::optional("stores", Shape::Named(&STORE), "S3 buckets, by name."),
         Field::optional("timings", Shape::Object(&TIMINGS), "How long things may take."),
     ]],
@@ -92,7 +96,19 @@ pub const CLUSTER: Table = Table {
 pub const TARGET: Table = Table {
     what: "a target",
     groups: &[&[
-        Field::required("url", Shape::Url, "The base URL.").example("https://shop.example.com")
+        Field::required("url", Shape::Url, "The base URL.").example("https://shop.example.com"),
+        Field::optional(
+            "bearerTokenFile",
+            Shape::File,
+            "File with a bearer token, sent with each question. It is read again as it changes.",
+        )
+        .example("/etc/firedrill/prometheus.token"),
+        Field::optional(
+            "caFile",
+            Shape::File,
+            "PEM file with the CAs to trust. Without it: the usual public ones.",
+        )
+        .example("/etc/firedrill/shop-ca.pem"),
     ]],
     rules: &[],
 };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Cluster, Config, Login, Store, Timings, fields};
+use super::{Cluster, Config, Login, Store, Target, Timings, fields};
 use crate::drill::{
     decode::{At, Decoder, Object},
     load::{documents, read_file},
@@ -64,8 +64,7 @@ fn configuration(out: &mut Decoder<'_>, root: &Node, path: &Path) -> Option<Conf
         out.error(Code::EmptyValue, &entry.key.span, "clusters", "there is no cluster to drill")
             .help("name at least one");
     }
-    let targets =
-        all(out, &root, "targets", |out, object| object.text(out, "url").map(|at| at.value));
+    let targets = all(out, &root, "targets", |out, object| target(out, object, base));
     let stores = all(out, &root, "stores", |out, object| store(out, object, base));
     let timings = match root.object(out, "timings") {
         Some(object) => timings(out, &object),
@@ -121,6 +120,13 @@ fn cluster(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Cl
         velero_namespace: velero_namespace?.value,
         max_nodes: u32::try_from(max_nodes?.value).ok()?,
     })
+}
+
+fn target(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Target> {
+    let url = object.text(out, "url");
+    let bearer_token_file = file(out, object, "bearerTokenFile", base);
+    let ca_file = file(out, object, "caFile", base);
+    Some(Target { url: url?.value, bearer_token_file, ca_file })
 }
 
 fn store(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Store> {

@@ -54,9 +54,9 @@ impl Loaded {
 
     /// The names of all drills, also of those with errors, with their places in the file.
     pub fn names(&self) -> impl Iterator<Item = (&str, &Span)> {
-        self.known.iter().filter_map(|known| {
-            known.name.as_ref().map(|name| (name.value.as_str(), &name.span))
-        })
+        self.known
+            .iter()
+            .filter_map(|known| known.name.as_ref().map(|name| (name.value.as_str(), &name.span)))
     }
 
     /// Every name in the drills that the configuration does not have, and every number beyond its

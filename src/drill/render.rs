@@ -95,7 +95,8 @@ fn one(problem: &Problem, sources: &Sources, renderer: &Renderer) -> String {
         Some(source) => {
             let mut snippet = snippet(source, &problem.place, &path, AnnotationKind::Primary, None);
             let also = problem.also.as_ref();
-            let here = also.filter(|also| also.path.is_none() && can_show(source, &also.place.span));
+            let here =
+                also.filter(|also| also.path.is_none() && can_show(source, &also.place.span));
             let elsewhere = also.and_then(|also| Some((also, also.path.as_ref()?)));
             if let Some(Also { place, label, .. }) = here {
                 if let Some(together) = together(source, problem, place, label, &path) {

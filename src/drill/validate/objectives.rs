@@ -97,8 +97,7 @@ fn recovery_time(
 fn recovery_point(out: &mut Decoder<'_>, object: &Object<'_>, steps: &[Decoded]) -> Option<Goal> {
     let limit = object.duration(out, "recoveryPoint");
     let of = object.text(out, "of");
-    let found =
-        out.take_references().iter().find_map(|reference| resolve(out, steps, reference));
+    let found = out.take_references().iter().find_map(|reference| resolve(out, steps, reference));
     let step = found.and_then(|index| steps[index].step.as_ref());
     if let (Some(of), Some(StepKind::VeleroRestore(spec))) = (&of, step.map(|step| &step.kind)) {
         match &spec.backup {

@@ -417,7 +417,8 @@ mod tests {
 
     #[test]
     fn a_zone_is_all_of_its_workers() {
-        let zone = |name: &str, zone: &str| node(name, json!({"metadata": {"labels": {ZONE: zone}}}));
+        let zone =
+            |name: &str, zone: &str| node(name, json!({"metadata": {"labels": {ZONE: zone}}}));
         let cp = json!({"metadata": {"labels": {
             ZONE: "z1", "node-role.kubernetes.io/control-plane": ""}}});
         let mut nodes = vec![zone("a", "z1"), zone("b", "z1"), zone("c", "z2"), node("cp", cp)];
@@ -444,7 +445,8 @@ mod tests {
         // The cap counts nodes, whatever the drill counts.
         assert_eq!(
             names(&nodes, &share(50), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)".into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)"
+                .into())
         );
         let why = names(&nodes, &share(100), 9, "r").expect_err("refused");
         assert!(why.ends_with("(g: it is the last schedulable node)"), "{why}");

@@ -153,8 +153,7 @@ impl std::fmt::Display for Group<'_> {
 /// Brings the candidates into the order in which they are asked. One without a start was never
 /// begun or not yet: it is the newest there is.
 fn order(candidates: &mut [&Backup], which: Which, seed: &str) {
-    let by_start =
-        |b: &&Backup| (b.started().unwrap_or(Timestamp::MAX), b.metadata.name.clone());
+    let by_start = |b: &&Backup| (b.started().unwrap_or(Timestamp::MAX), b.metadata.name.clone());
     match which {
         Which::Newest => candidates.sort_by_key(|b| std::cmp::Reverse(by_start(b))),
         Which::Oldest => candidates.sort_by_key(by_start),

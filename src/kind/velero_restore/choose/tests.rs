@@ -116,7 +116,10 @@ fn each_rejection_is_one_sentence() {
 fn a_named_backup_is_that_one_or_none() {
     let all = [backup("one", "Completed", Some("2026-08-01T03:00:00Z"), json!({}))];
     let named = |name: &str| Spec { backup: Source::Name(name.into()), ..want(&["shop"]) };
-    assert_eq!(choose(&all, &named("one"), at(END), "run").expect("one").backup.metadata.name, "one");
+    assert_eq!(
+        choose(&all, &named("one"), at(END), "run").expect("one").backup.metadata.name,
+        "one"
+    );
     assert_eq!(choose(&all, &named("two"), at(END), "run"), Err("there is no backup two".into()));
 }
 
@@ -295,7 +298,8 @@ fn a_random_one_is_the_runs_own_and_none_is_preferred() {
         chosen.backup.metadata.name.clone()
     };
     assert_eq!(name("run-1"), name("run-1"));
-    let chosen: std::collections::BTreeSet<_> = (0..60).map(|n| name(&format!("run-{n}"))).collect();
+    let chosen: std::collections::BTreeSet<_> =
+        (0..60).map(|n| name(&format!("run-{n}"))).collect();
     assert_eq!(chosen.len(), 5, "every backup is chosen by some run");
 }
 
