@@ -82,6 +82,16 @@ pub enum Code {
     UnknownCluster,
     /// A target that the configuration does not have.
     UnknownTarget,
+    /// A store that the configuration does not have.
+    UnknownStore,
+    /// A hook that the configuration does not have.
+    UnknownHook,
+    /// Something that nothing else makes use of.
+    Unused,
+    /// A file that the configuration names, and that cannot be used as it should be.
+    BadFile,
+    /// A login that will hardly work, or that others can use too.
+    DoubtfulLogin,
     /// Two values that contradict each other.
     Conflict,
     /// A limit beyond another one, so that it can never matter.
@@ -122,6 +132,11 @@ impl Code {
             Self::InlineSecret => "inline-secret",
             Self::UnknownCluster => "unknown-cluster",
             Self::UnknownTarget => "unknown-target",
+            Self::UnknownStore => "unknown-store",
+            Self::UnknownHook => "unknown-hook",
+            Self::Unused => "unused",
+            Self::BadFile => "bad-file",
+            Self::DoubtfulLogin => "doubtful-login",
             Self::Conflict => "conflict",
             Self::UnreachableLimit => "unreachable-limit",
             Self::LinkSkipped => "link-skipped",

@@ -220,6 +220,20 @@ pub fn amount(text: &str) -> Result<Amount, Wrong> {
     })
 }
 
+/// Parses a share such as `25%`, into percent.
+///
+/// # Errors
+/// For every other text, and for shares outside 1 to 100.
+pub fn share(text: &str) -> Result<u8, Wrong> {
+    match amount(text) {
+        Ok(Amount::Percent(percent)) => Ok(percent),
+        _ => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            "write a share from `\"1%\"` to `\"100%\"`",
+        )),
+    }
+}
+
 /// Checks a port: a number from 1 to 65535, or the name of one (RFC 6335, as Kubernetes reads it:
 /// at most 15 characters, with a letter in it).
 ///

@@ -130,6 +130,8 @@ pub enum Shape {
     Count(u64, u64),
     /// A whole number between two others, or a share from `1%` to `100%`.
     CountOrShare(u64, u64),
+    /// A share from `1%` to `100%`.
+    Share,
     /// Any finite number.
     Number,
     /// A text, a number or a boolean, to be compared with something of the world.
@@ -212,6 +214,7 @@ impl Shape {
             Self::CountOrShare(least, most) => {
                 format!("a whole number from {least} to {most}, or a share such as `25%`")
             }
+            Self::Share => "a share such as `25%`".to_owned(),
             Self::Number => "a number".to_owned(),
             Self::Scalar => "a text, a number or a boolean".to_owned(),
             Self::Port => "a port's number or name".to_owned(),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Cluster as Settings, Login, Timings},
+    config::{Caps, Cluster as Settings, Login, Proof, Timings},
     mark::FIELD_MANAGER,
     run::event::Target,
 };
@@ -32,8 +32,8 @@ pub struct Cluster {
     pub name: String,
     /// Velero's namespace.
     pub velero_namespace: String,
-    /// The most nodes that a run may cordon at once.
-    pub max_nodes: u32,
+    /// The most that one run may touch here.
+    pub caps: Caps,
     /// How long a read or a write may take.
     pub timeout: Duration,
     client: Client,
@@ -114,7 +114,7 @@ impl Cluster {
         Ok(Self {
             name: name.to_owned(),
             velero_namespace: settings.velero_namespace.clone(),
-            max_nodes: settings.max_nodes,
+            caps: settings.caps,
             timeout: timings.send_timeout,
             client,
             server,

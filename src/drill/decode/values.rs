@@ -382,6 +382,7 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         Shape::UrlPath => scalar::url_path(text),
         Shape::Cron => scalar::cron(text),
         Shape::Port => scalar::port(text),
+        Shape::Share => scalar::share(text).map(|_| ()),
         Shape::Address => scalar::address(text),
         Shape::TimeZone => scalar::time_zone(text),
         _ => Ok(()),

@@ -25,7 +25,7 @@ pub struct Choice<'a> {
 }
 
 /// Labels of a control-plane node.
-const CONTROL_PLANE: [&str; 2] =
+pub(super) const CONTROL_PLANE: [&str; 2] =
     ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
 /// Taints by which another actor says that it works on the node. A row that ends in `/` stands for
@@ -65,7 +65,7 @@ pub fn choose<'a>(
     }
     if spec.count > cap {
         return Err(format!(
-            "the drill drains {}, but the configuration allows {cap} at once (maxNodes)",
+            "the drill drains {}, but the configuration allows {cap} at once (caps)",
             count(spec.count as usize, "node")
         ));
     }
@@ -328,7 +328,7 @@ mod tests {
         );
         assert_eq!(
             names(&nodes, &spec(3, Pick::First), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)"
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)"
                 .into())
         );
         assert_eq!(

@@ -22,7 +22,7 @@ pub const TABLE: Table = Table {
             "count",
             Shape::Count(1, 1000),
             "1",
-            "How many nodes. The configuration's `maxNodes` caps it.",
+            "How many nodes. The configuration's `caps` limit it.",
         ),
         Field::default(
             "pick",
