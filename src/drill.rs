@@ -105,10 +105,27 @@ pub struct Step {
     pub name: String,
     /// What it does.
     pub kind: StepKind,
-    /// How long it may take; none = the rest of the drill's deadline.
+    /// How long each attempt may take; none = the rest of the drill's deadline.
     pub timeout: Option<Duration>,
+    /// How often it is tried.
+    pub retry: Retry,
     /// Whether it runs after a failed step.
     pub when: When,
+}
+
+/// How often a step is tried, and how long it rests between two attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// All attempts, the first among them; at least 1.
+    pub attempts: u32,
+    /// The pause before each further attempt, after everything was given back.
+    pub backoff: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 1, backoff: Duration::from_secs(10) }
+    }
 }
 
 /// Whether a step runs after a failed step.
@@ -206,8 +223,15 @@ pub struct StepOutline {
     pub kind: String,
     /// Whether it runs after a failed step.
     pub when: When,
+    /// How often it is tried at most. Journals from before there were further attempts say nothing.
+    #[serde(default = "once")]
+    pub attempts: u32,
     /// Names of earlier steps that it reads; a sandbox lives until its last reader has ended.
     pub reads: Vec<String>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Drill {
@@ -222,6 +246,7 @@ impl Drill {
                     name: step.name.clone(),
                     kind: step.kind.name().to_owned(),
                     when: step.when,
+                    attempts: step.retry.attempts,
                     reads: match &step.kind {
                         StepKind::WorkloadsReady(spec) => vec![spec.within.clone()],
                         _ => Vec::new(),

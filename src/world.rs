@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod error;
+pub mod forward;
 pub mod kube;
 pub mod login;
 pub mod watch;

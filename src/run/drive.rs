@@ -22,6 +22,7 @@ use super::{
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
     recover::SWEEP_PATIENCE,
+    retry,
     step::{Running, Shared, StepEnd},
     sweep::{self, Fence},
 };
@@ -205,16 +206,23 @@ async fn forward(
 
     loop {
         if let Some((reason, why)) = running.lever.cause() {
+            let (reason, why) = retry::overtaken(running, reason, why).await?;
             return close(running, reason, Some(why)).await;
         }
         match running.record.with(super::machine::Machine::next) {
-            Next::Start(index) => {
+            Next::Start(index, attempt) => {
                 let step = &running.drill.steps[index];
-                let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
+                if attempt > 1 && !retry::pause(running, step, attempt, deadline).await? {
+                    continue;
+                }
+                let started = Event::StepStarted { step: step.name.clone(), attempt };
                 running.record.append(started).await?;
                 let span =
                     tracing::error_span!("step", run = running.record.run(), step = step.name);
-                one_step(running, step, plans).instrument(span).await?;
+                one_step(running, step, attempt, plans).instrument(span).await?;
+            }
+            Next::GiveBack(index) => {
+                retry::give_back(running, &running.drill.steps[index]).await?;
             }
             Next::Skip(index) => {
                 let step = running.drill.steps[index].name.clone();
@@ -243,11 +251,16 @@ async fn closing(running: &Running, reason: Reason, why: Option<String>) -> Resu
     Ok(())
 }
 
-/// One step: its act, its end, and the early release of what it holds.
-async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<(), DriveError> {
+/// One attempt of a step: its act, its end, and the early release of what it holds.
+async fn one_step(
+    running: &Arc<Running>,
+    step: &Step,
+    attempt: u32,
+    plans: &Plans,
+) -> Result<(), DriveError> {
     running.say(format!("{} begins", step.name));
     let limit = step.timeout.map(|timeout| running.clock().mono().plus(timeout));
-    let act = act(running, step, plans);
+    let act = act(running, step, attempt, plans);
     tokio::pin!(act);
     let grace = running.house.config.timings.send_timeout + GRACE;
     let ended = loop {
@@ -293,7 +306,12 @@ async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<
     Ok(())
 }
 
-async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepEnd, EffectError> {
+async fn act(
+    running: &Arc<Running>,
+    step: &Step,
+    attempt: u32,
+    plans: &Plans,
+) -> Result<StepEnd, EffectError> {
     match (&step.kind, plans.steps.get(&step.name)) {
         (StepKind::VeleroRestore(spec), Some(Plan::Restore(plan))) => {
             kind::velero_restore::act::act(running, &step.name, spec, plan).await
@@ -302,7 +320,16 @@ async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepE
             Ok(kind::workloads_ready::act::act(running, &step.name, spec).await)
         }
         (StepKind::DrainNodes(spec), Some(Plan::Drain(plan))) => {
-            kind::drain_nodes::act::act(running, &step.name, spec, plan).await
+            if attempt == 1 {
+                return kind::drain_nodes::act::act(running, &step.name, spec, plan).await;
+            }
+            // The first plan is of a world that is gone: its nodes may be, its pods are elsewhere.
+            match kind::drain_nodes::act::plan(running, spec).await {
+                Ok(plan) => kind::drain_nodes::act::act(running, &step.name, spec, &plan).await,
+                Err(why) => {
+                    Ok(StepEnd::failed(format!("nothing can be drained now: {}", why.join("; "))))
+                }
+            }
         }
         (StepKind::Check(spec), _) => Ok(kind::check::act::act(running, &step.name, spec).await),
         (StepKind::VeleroRestore(_) | StepKind::DrainNodes(_), _) => {

@@ -213,13 +213,17 @@ impl Cluster {
         })?;
         match tokio::time::timeout(timeout, self.client.request::<Value>(request)).await {
             Ok(Ok(value)) => self.success(value),
-            Ok(Err(error)) => {
-                Err(self.explained(WorldError::from_kube(&self.name, &self.server, &error)))
-            }
+            Ok(Err(error)) => Err(self.told(&error)),
             Err(_) => {
                 Err(WorldError::Timeout { cluster: self.name.clone(), seconds: timeout.as_secs() })
             }
         }
+    }
+
+    /// A client's error as what it means, for requests that go past [`Cluster::read`].
+    #[must_use]
+    pub fn told(&self, error: &kube::Error) -> WorldError {
+        self.explained(WorldError::from_kube(&self.name, &self.server, error))
     }
 
     /// "Unauthorized" alone sends nobody to the right file.

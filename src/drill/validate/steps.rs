@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::unique_name;
 use crate::{
     drill::{
-        Step, StepKind, When,
+        Retry, Step, StepKind, When,
         decode::{At, Decoder, Object, Reference},
         fields,
         problem::Code,
@@ -87,6 +87,7 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
             name: name.value.clone(),
             kind,
             timeout: timeout.map(|at| at.value),
+            retry: Retry::default(),
             when: if when.value == "always" { When::Always } else { When::Passed },
         }),
         _ => None,

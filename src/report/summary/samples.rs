@@ -203,6 +203,7 @@ fn outline(steps: &[(&str, &str)], objectives: Vec<Objective>, checks: &[&str]) 
                 name: (*name).into(),
                 kind: (*kind).into(),
                 when: When::Passed,
+                attempts: 1,
                 reads: vec![],
             })
             .collect(),

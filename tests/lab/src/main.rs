@@ -29,7 +29,11 @@ enum Output {
 #[derive(Subcommand)]
 enum Command {
     /// Build the parts, if they are not in the cache.
-    Build,
+    Build {
+        /// Build this part too, which only some tests need: prometheus.
+        #[arg(long, value_name = "PART")]
+        with: Vec<String>,
+    },
     /// Start a lab and keep it until Ctrl-C.
     Up {
         /// Put the shop into it, with one backup.
@@ -87,8 +91,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<i32> {
     match command {
-        Command::Build => {
-            tokio::task::spawn_blocking(|| parts::build_all(&Progress::new(false))).await??;
+        Command::Build { with } => {
+            tokio::task::spawn_blocking(move || parts::build_all(&with, &Progress::new(false)))
+                .await??;
             Ok(0)
         }
         Command::Up { shop } => up(shop).await.map(|()| 0),
@@ -149,6 +154,10 @@ async fn up(with_shop: bool) -> anyhow::Result<()> {
     println!("# firedrill --config {}", config.display());
     if let Some(shop) = &shop {
         println!("# the shop's outside: {}/healthz", shop.url());
+        println!(
+            "# its inside, by port-forward to a pod: write 200, 503, hang, half or cut into {}",
+            lab.inside().file().display()
+        );
     }
     interrupt.await;
     lab.say("stopping");
