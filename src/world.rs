@@ -4,6 +4,7 @@
 //! `run/effect.rs` and the closed table of exceptions in ARCHITECTURE.md.
 
 pub mod access;
+pub mod client;
 pub mod error;
 pub mod forward;
 pub mod kube;

@@ -18,11 +18,8 @@ const NO_DAEMON: &str = "it is for the daemon, which this version does not have:
                          works without it";
 
 /// The configuration.
-pub const CONFIGURATION: Table = Table {
-    what: "a configuration",
-    groups: &[HEAD, WORLD, WHEN, TELLING, LIMITS],
-    rules: &[],
-};
+pub const CONFIGURATION: Table =
+    Table { what: "a configuration", groups: &[HEAD, WORLD, WHEN, TELLING, LIMITS], rules: &[] };
 
 const HEAD: &[Field] = &[
     Field::required(
@@ -54,12 +51,8 @@ const HEAD: &[Field] = &[
         "Files and folders of drills, to find one by its name.",
     )
     .example("[/etc/firedrill/drills]"),
-    Field::optional(
-        "folders",
-        Shape::Object(&FOLDERS),
-        "Where files are kept beside the journal.",
-    )
-    .pending("no step of this version writes files"),
+    Field::optional("folders", Shape::Object(&FOLDERS), "Where files are kept beside the journal.")
+        .pending("no step of this version writes files"),
     Field::optional(
         "haltFile",
         Shape::File,
@@ -94,11 +87,7 @@ const WORLD: &[Field] = &[
 ];
 
 const WHEN: &[Field] = &[
-    Field::optional(
-        "freezes",
-        Shape::Named(&FREEZE),
-        "Times in which nothing may start, by name.",
-    ),
+    Field::optional("freezes", Shape::Named(&FREEZE), "Times in which nothing may start, by name."),
     Field::optional(
         "sentinels",
         Shape::Object(&SENTINELS),

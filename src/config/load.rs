@@ -85,9 +85,8 @@ fn configuration(out: &mut Decoder<'_>, root: &Node, path: &Path) -> Option<Conf
 
     let caps = root.object(out, "caps");
     let caps = caps.map(|caps| duty::caps(out, &caps)).unwrap_or_default();
-    let clusters = all(out, &root, "clusters", |out, object| {
-        place::cluster(out, object, base, caps)
-    });
+    let clusters =
+        all(out, &root, "clusters", |out, object| place::cluster(out, object, base, caps));
     if clusters.is_empty()
         && let Some(entry) = root.entry("clusters")
         && matches!(&entry.value.value, Value::Map(entries) if entries.is_empty())
@@ -100,14 +99,11 @@ fn configuration(out: &mut Decoder<'_>, root: &Node, path: &Path) -> Option<Conf
     let freezes =
         all(out, &root, "freezes", |out, object| duty::freeze(out, object, &mut references));
     let sentinels = root.object(out, "sentinels");
-    let sentinels =
-        sentinels.and_then(|object| duty::sentinels(out, &object, &mut references));
+    let sentinels = sentinels.and_then(|object| duty::sentinels(out, &object, &mut references));
     let hooks = all(out, &root, "hooks", |out, object| tell::hook(out, object, base));
     let rules = root.objects(out, "notify").unwrap_or_default();
-    let notify = rules
-        .iter()
-        .filter_map(|object| tell::rule(out, object, &mut references))
-        .collect();
+    let notify =
+        rules.iter().filter_map(|object| tell::rule(out, object, &mut references)).collect();
     let max_concurrent = root.count(out, "maxConcurrent");
     let patience = match root.object(out, "patience") {
         Some(object) => duty::patience(out, &object),

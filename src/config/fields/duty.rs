@@ -137,12 +137,8 @@ pub const RETAIN: Table = Table {
             "How many runs of each drill are kept at least.",
         )
         .example("1000"),
-        Field::optional(
-            "days",
-            Shape::Count(1, 3650),
-            "For how many days runs are kept at least.",
-        )
-        .example("400"),
+        Field::optional("days", Shape::Count(1, 3650), "For how many days runs are kept at least.")
+            .example("400"),
     ]],
     rules: &[],
 };

@@ -106,12 +106,8 @@ pub const STORE: Table = Table {
             "File with profiles of AWS credentials. Without it: the usual chain of AWS.",
         )
         .example("/etc/firedrill/s3.credentials"),
-        Field::optional(
-            "profile",
-            Shape::Text,
-            "The profile of the file. Without it: `default`.",
-        )
-        .example("backups"),
+        Field::optional("profile", Shape::Text, "The profile of the file. Without it: `default`.")
+            .example("backups"),
         Field::default(
             "anonymous",
             Shape::Flag,

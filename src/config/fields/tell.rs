@@ -125,8 +125,12 @@ pub const RULE: Table = Table {
             .example("[shop-comes-back]"),
         Field::optional("selector", Shape::Selector, "Only of drills with these labels.")
             .example("service=shop"),
-        Field::optional("clusters", Shape::Texts(&Shape::Name), "Only of drills of these clusters.")
-            .example("[production]"),
+        Field::optional(
+            "clusters",
+            Shape::Texts(&Shape::Name),
+            "Only of drills of these clusters.",
+        )
+        .example("[production]"),
         Field::required(
             "on",
             Shape::Texts(&Shape::Choice(OCCASIONS)),

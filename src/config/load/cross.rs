@@ -105,7 +105,8 @@ pub(super) fn hooks(out: &mut Decoder<'_>, root: &Object<'_>, references: &Refer
             references.hooks.iter().filter(|at| at.value == name).collect();
         if heartbeat {
             for at in &users {
-                let message = format!("the hook {} is a heartbeat and takes no messages", quote(name));
+                let message =
+                    format!("the hook {} is a heartbeat and takes no messages", quote(name));
                 out.error(Code::Conflict, &at.span, &at.key, message)
                     .also(entry.key.span.clone(), "the hook")
                     .help("name a hook with `slack` or `webhook`");

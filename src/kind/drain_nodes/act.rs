@@ -60,8 +60,14 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let one = |why: String| vec![why];
     let nodes: Vec<Node> = list(cluster, "/api/v1/nodes").await.map_err(one)?;
     let selector = Selector::parse(&spec.selector).map_err(|error| vec![error.to_string()])?;
-    let choice = candidates::choose(&nodes, &selector, spec, caps::nodes(&cluster.caps, &nodes), run.record.run())
-        .map_err(|why| vec![why])?;
+    let choice = candidates::choose(
+        &nodes,
+        &selector,
+        spec,
+        caps::nodes(&cluster.caps, &nodes),
+        run.record.run(),
+    )
+    .map_err(|why| vec![why])?;
     let names: Vec<String> =
         choice.nodes.iter().filter_map(|node| node.metadata.name.clone()).collect();
     let on_nodes = pods_on(cluster, &names).await.map_err(one)?;

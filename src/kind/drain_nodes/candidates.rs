@@ -328,8 +328,7 @@ mod tests {
         );
         assert_eq!(
             names(&nodes, &spec(3, Pick::First), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)"
-                .into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
         );
         assert_eq!(
             names(&nodes[2..], &spec(1, Pick::First), 2, "r"),
