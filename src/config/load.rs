@@ -68,7 +68,10 @@ fn configuration(out: &mut Decoder<'_>, root: &Node, path: &Path) -> Option<Conf
     let instance = root.text(out, "instance");
     let journal = file_at(out, &root, "journal", base);
     let drills = root.texts(out, "drills").unwrap_or_default();
-    let drills = drills.into_iter().map(|at| At { value: base.join(at.value), ..at }).collect();
+    let drills = drills
+        .into_iter()
+        .map(|at| At { value: base.join(at.value), span: at.span, key: at.key })
+        .collect();
     let folders = root.object(out, "folders");
     let halt_file = file_at(out, &root, "haltFile", base);
     let listen = root.text(out, "listen").and_then(|at| at.value.parse().ok());

@@ -220,13 +220,17 @@ pub fn amount(text: &str) -> Result<Amount, Wrong> {
     })
 }
 
-/// Parses a share such as `25%`, into percent.
+/// Parses a share such as `25%`: whole percent from 1 to 100.
 ///
 /// # Errors
-/// For every other text, and for shares outside 1 to 100.
+/// For every other text.
 pub fn share(text: &str) -> Result<u8, Wrong> {
     match amount(text) {
-        Ok(Amount::Percent(percent)) => Ok(percent),
+        Ok(Amount::Percent(share)) => Ok(share),
+        Ok(Amount::Count(number)) if (1..=100).contains(&number) => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            format!("write `\"{number}%\"`"),
+        )),
         _ => Err(Wrong::new(
             format!("{} is not a share", quote(text)),
             "write a share from `\"1%\"` to `\"100%\"`",

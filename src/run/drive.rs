@@ -332,6 +332,10 @@ async fn act(
             }
         }
         (StepKind::Check(spec), _) => Ok(kind::check::act::act(running, &step.name, spec).await),
+        (
+            StepKind::VeleroBackup(_) | StepKind::BackupFreshness(_) | StepKind::EtcdSnapshot(_),
+            _,
+        ) => Ok(StepEnd::failed("this version cannot run it, and should have refused")),
         (StepKind::VeleroRestore(_) | StepKind::DrainNodes(_), _) => {
             Ok(StepEnd::failed("it was not planned, which is a defect"))
         }

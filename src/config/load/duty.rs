@@ -6,7 +6,6 @@ use crate::{
     drill::{
         decode::{At, Decoder, Object},
         problem::Code,
-        scalar,
     },
     schedule::{self, Cron, DayMatch, zone},
 };
@@ -18,7 +17,7 @@ pub(super) fn caps(out: &mut Decoder<'_>, object: &Object<'_>) -> Caps {
 /// The caps of an object; what it does not say is taken from `other`.
 pub(super) fn caps_or(out: &mut Decoder<'_>, object: &Object<'_>, other: Caps) -> Caps {
     let nodes = number(out, object, "nodes");
-    let share = object.text(out, "share").and_then(|at| scalar::share(&at.value).ok());
+    let share = object.share(out, "share").map(|at| at.value);
     let namespaces = number(out, object, "namespaces");
     let pods = number(out, object, "pods");
     Caps {

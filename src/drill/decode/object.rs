@@ -119,8 +119,7 @@ impl<'t> Object<'t> {
             return;
         }
         if let Some(instead) = field.pending {
-            let message = format!("`{name}` is not acted on by this version");
-            out.warning(Code::NotActedOn, &entry.key.span, &path, message).help(instead);
+            out.pending(&entry.key.span, &path, name, instead);
         }
         if matches!(entry.value.value, Value::Null) {
             out.error(Code::EmptyValue, &entry.key.span, &path, format!("`{name}` has no value"))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{At, Decoder, Object, Reference};
+use super::{At, Decoder, Mention, Object, Reference};
 use crate::drill::{
     problem::{Code, quote},
     scalar,
@@ -25,8 +25,10 @@ impl<'t> Object<'t> {
         let (field, node) = self.value(name)?;
         let text = checked_text(out, &field.shape, node, &self.path(name))?;
         let at = self.at(name, Some(node), text);
-        if let Shape::Step(kinds) = field.shape {
-            out.references.push(Reference { to: at.clone(), kinds });
+        match field.shape {
+            Shape::Step(kinds) => out.references.push(Reference { to: at.clone(), kinds }),
+            Shape::Configured(sort) => out.mentions.push(Mention::Name { sort, at: at.clone() }),
+            _ => {}
         }
         Some(at)
     }
@@ -130,6 +132,24 @@ impl<'t> Object<'t> {
             None
         })
         .map(|amount| self.at(name, Some(node), amount))
+    }
+
+    /// A share of a whole, in percent from 1 to 100.
+    pub fn share(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<u8>> {
+        let (field, node) = match self.default(name) {
+            Some(default) => match scalar::amount(default).ok()? {
+                Amount::Percent(share) => return Some(self.at(name, None, share)),
+                Amount::Count(_) => return None,
+            },
+            None => self.value(name)?,
+        };
+        let path = self.path(name);
+        let share = match &node.value {
+            Value::Text(text) => scalar::share(text),
+            Value::Integer(number) => scalar::share(&number.to_string()),
+            _ => return wrong_type(out, &field.shape.expected(), node, &path),
+        };
+        Some(self.at(name, Some(node), told(out, share, node, &path)?))
     }
 
     /// Any finite number.
@@ -369,7 +389,8 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         ));
     }
     match shape {
-        Shape::Name | Shape::Step(_) => scalar::label(text, 40),
+        Shape::Name | Shape::Step(_) | Shape::Configured(_) => scalar::label(text, 40),
+        Shape::LabelValue => selector::label_value(text),
         Shape::Namespace => scalar::label(text, 63),
         Shape::ObjectName => scalar::subdomain(text),
         Shape::Choice(words) if !words.contains(&text) => Err(Wrong::new(

@@ -25,7 +25,7 @@ fn problems(text: &str) -> Vec<Problem> {
     all.splice(0..0, loaded.problems);
     for problem in &all {
         let places =
-            std::iter::once(&problem.place).chain(problem.also.as_ref().map(|(place, _)| place));
+            std::iter::once(&problem.place).chain(problem.also.as_ref().map(|also| &also.place));
         for place in places {
             assert!(text.get(place.span.clone()).is_some(), "{place:?} of {problem:?}");
             let line = text.split('\n').nth(place.line - 1).expect("the line is there");

@@ -44,7 +44,7 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let locations: Vec<Location> =
         velero(cluster, "backupstoragelocations", Location::parse).await.map_err(|e| vec![e])?;
     let needed_until = now + run.drill.deadline + run.drill.undo_patience;
-    let chosen = choose(&backups, spec, needed_until).map_err(|why| vec![why])?;
+    let chosen = choose(&backups, spec, needed_until, run.record.run()).map_err(|why| vec![why])?;
     let mut findings = chosen.findings.clone();
     let location = location_of(chosen.backup, &locations).ok_or_else(|| {
         vec![format!("the location of backup {} does not exist", chosen.backup.metadata.name)]
