@@ -69,6 +69,8 @@ pub struct Cluster {
     /// The most that one run may touch here; what the cluster does not say is taken from the
     /// configuration's own `caps`.
     pub caps: Caps,
+    /// Resources that drills may restore although they own something outside their namespace.
+    pub may_own_outside: Vec<String>,
 }
 
 /// The most that one run may touch in a cluster. All that are there hold together.

@@ -27,6 +27,8 @@ pub struct Cluster {
     pub velero_namespace: String,
     /// The most that one run may touch here.
     pub caps: Caps,
+    /// Resources that may be restored although they own something outside their namespace.
+    pub may_own_outside: Vec<String>,
     /// How long a read or a write may take.
     pub timeout: Duration,
     client: Client,
@@ -63,6 +65,7 @@ impl Cluster {
             name: name.to_owned(),
             velero_namespace: settings.velero_namespace.clone(),
             caps: settings.caps,
+            may_own_outside: settings.may_own_outside.clone(),
             timeout: timings.send_timeout,
             client,
             server,

@@ -49,6 +49,13 @@ pub const CLUSTER: Table = Table {
             Shape::Object(&CAPS),
             "The most that one run may touch here. What is not said: as in `caps` above.",
         ),
+        Field::optional(
+            "mayOwnOutside",
+            Shape::Texts(&Shape::ObjectName),
+            "Resources that drills may restore (`alsoRestore`) although their controllers make \
+             things outside the namespace, such as a DNS record or a load balancer.",
+        )
+        .example("[certificates.cert-manager.io]"),
     ]],
     rules: &[
         Rule::One(&["server", "kubeconfig"]),

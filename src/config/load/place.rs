@@ -31,7 +31,13 @@ pub(super) fn cluster(
     let velero_namespace = object.text(out, "veleroNamespace");
     let own = object.object(out, "caps");
     let caps = own.map_or(caps, |own| duty::caps_or(out, &own, caps));
-    Some(Cluster { login: login?, velero_namespace: velero_namespace?.value, caps })
+    let outside = object.texts(out, "mayOwnOutside").unwrap_or_default();
+    Some(Cluster {
+        login: login?,
+        velero_namespace: velero_namespace?.value,
+        caps,
+        may_own_outside: outside.into_iter().map(|at| at.value).collect(),
+    })
 }
 
 fn server(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Login> {
