@@ -131,23 +131,32 @@ fn validate(
     deny_warnings: bool,
 ) -> Result<u8, Exit> {
     let colour = std::io::IsTerminal::is_terminal(&stdout());
-    let loaded = match (config, paths.is_empty()) {
-        (None, false) => None,
-        _ => {
-            let path = place::config_path(config)?;
-            let (loaded, _) = config::load(&path);
-            if paths.is_empty() {
-                paths.push(path);
-                paths.extend(loaded.iter().flat_map(|config| config.drills.clone()));
-            }
-            loaded
-        }
+    let found = match place::config_path(config) {
+        Ok(path) => Some(path),
+        // Drills alone can be checked without one.
+        Err(_) if !paths.is_empty() => None,
+        Err(exit) => return Err(exit),
     };
+    let mut beside = validate::Beside::None;
+    if let Some(path) = found {
+        let (loaded, _) = config::load(&path);
+        if paths.is_empty() {
+            paths.push(path);
+            paths.extend(loaded.iter().flat_map(|config| config.drills.clone()));
+        } else if let Some(loaded) = loaded {
+            beside = validate::Beside::Good(Box::new(loaded));
+        } else if config.is_some() {
+            // Who names it wants to know what is wrong with it.
+            paths.push(path);
+        } else {
+            beside = validate::Beside::Broken(path);
+        }
+    }
     let output = match output {
         Format::Text => validate::Output::Text { colour },
         Format::Json => validate::Output::Json,
     };
-    let code = validate::run(&paths, loaded.as_ref(), output, deny_warnings);
+    let code = validate::run(&paths, &beside, output, deny_warnings);
     Ok(u8::try_from(code).unwrap_or(place::INTERNAL))
 }
 

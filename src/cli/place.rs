@@ -214,7 +214,6 @@ fn by_name(config: &Config, wanted: &str) -> Result<Drill, Exit> {
 fn invalid(problems: &[Problem], path: &Path, text: &str) -> Exit {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let mut exit = Exit::invalid(render::text(problems, &render::Sources::of(path, text), colour));
-    // It was made by a serialiser a moment ago; were it no JSON, the text still says everything.
-    exit.problems = serde_json::from_str(&render::json(problems)).unwrap_or_default();
+    exit.problems = render::values(problems);
     exit
 }

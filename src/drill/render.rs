@@ -217,11 +217,23 @@ struct Json<'p> {
     message: &'p str,
     help: Option<&'p str>,
     key: &'p str,
+    also: Option<JsonAlso<'p>>,
 }
 
-/// All problems as a JSON list of `{path, line, column, severity, code, message, help, key}`.
+/// Another place that has to do with a problem.
+#[derive(Serialize)]
+struct JsonAlso<'p> {
+    path: std::borrow::Cow<'p, str>,
+    line: usize,
+    column: usize,
+    label: &'p str,
+}
+
+/// All problems as a JSON list of `{path, line, column, severity, code, message, help, key, also}`;
+/// `also` is null or `{path, line, column, label}`. Lines and columns count from 1, columns in
+/// characters; `code` is stable.
 #[must_use]
-pub fn json(problems: &[Problem]) -> String {
+pub fn values(problems: &[Problem]) -> serde_json::Value {
     let list: Vec<Json<'_>> = problems
         .iter()
         .map(|problem| Json {
@@ -233,10 +245,16 @@ pub fn json(problems: &[Problem]) -> String {
             message: &problem.message,
             help: problem.help.as_deref(),
             key: &problem.key,
+            also: problem.also.as_ref().map(|also| JsonAlso {
+                path: also.path.as_ref().unwrap_or(&problem.path).to_string_lossy(),
+                line: also.place.line,
+                column: also.place.column,
+                label: &also.label,
+            }),
         })
         .collect();
     // A list of numbers and texts has no way to fail.
-    serde_json::to_string_pretty(&list).unwrap_or_else(|_| "[]".to_owned())
+    serde_json::to_value(list).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -316,8 +316,13 @@ fn told<T>(out: &mut Decoder<'_>, result: Result<T, Wrong>, node: &Node, key: &s
     match result {
         Ok(value) => Some(value),
         Err(wrong) => {
-            let problem =
-                out.error(Code::InvalidValue, &node.span, key, wrong.message).help(wrong.help);
+            // A character that cannot be told from another one by eye is the likely cause.
+            let strange = match node.as_text() {
+                Some(text) if !wrong.secret => suggest::look_alike(text),
+                _ => String::new(),
+            };
+            let help = format!("{strange}{}", wrong.help);
+            let problem = out.error(Code::InvalidValue, &node.span, key, wrong.message).help(help);
             if wrong.secret {
                 problem.secret(node.span.clone());
             }
@@ -406,6 +411,15 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         Shape::Share => scalar::share(text).map(|_| ()),
         Shape::Address => scalar::address(text),
         Shape::TimeZone => scalar::time_zone(text),
+        // It is shown on terminals and pages.
+        Shape::Text | Shape::TextOrEmpty | Shape::File
+            if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) =>
+        {
+            Err(Wrong::new(
+                format!("{} has a control character", quote(text)),
+                "write the text without it",
+            ))
+        }
         _ => Ok(()),
     }
 }
