@@ -103,7 +103,9 @@ pub enum Refused {
     #[error("{0} are never restored: they {1}")]
     Never(String, &'static str),
     /// It owns something outside the sandbox, and the configuration does not consent.
-    #[error("{0} may own something outside the sandbox: the cluster's `mayOwnOutside` must allow it")]
+    #[error(
+        "{0} may own something outside the sandbox: the cluster's `mayOwnOutside` must allow it"
+    )]
     OwnsOutside(String),
 }
 

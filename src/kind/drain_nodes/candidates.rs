@@ -444,8 +444,7 @@ mod tests {
         // The cap counts nodes, whatever the drill counts.
         assert_eq!(
             names(&nodes, &share(50), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)"
-                .into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
         );
         let why = names(&nodes, &share(100), 9, "r").expect_err("refused");
         assert!(why.ends_with("(g: it is the last schedulable node)"), "{why}");
