@@ -6,6 +6,7 @@
 pub mod access;
 pub mod client;
 pub mod error;
+pub mod files;
 pub mod forward;
 pub mod kube;
 pub mod login;
