@@ -98,10 +98,8 @@ fn every_answer_names_line_and_column_and_offers_a_help() {
 
 #[test]
 fn a_document_of_another_tool_has_one_problem() {
-    let others: Vec<PathBuf> = files()
-        .into_iter()
-        .filter(|path| path.to_string_lossy().contains("/other-"))
-        .collect();
+    let others: Vec<PathBuf> =
+        files().into_iter().filter(|path| path.to_string_lossy().contains("/other-")).collect();
     assert!(others.len() > 15, "{others:?}");
     for path in others {
         let checked = checked(&path);

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
+
 use crate::{
     config::{self, Config},
     drill::{
@@ -17,6 +19,7 @@ use crate::{
         render::Sources,
         tree::Span,
     },
+    world::files,
 };
 
 /// How the answer is written.
@@ -115,9 +118,8 @@ impl Checked {
             let text = load::read_file(&config.path).unwrap_or_default();
             self.problems.extend(files::check(config, &text, now));
         }
-        self.problems.sort_by(|a, b| {
-            (&a.path, a.place.span.start).cmp(&(&b.path, b.place.span.start))
-        });
+        self.problems
+            .sort_by(|a, b| (&a.path, a.place.span.start).cmp(&(&b.path, b.place.span.start)));
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -237,9 +239,9 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
         }
     }
     // By file, so that all of a file is together, and within it from top to bottom.
-    checked.problems.sort_by(|a, b| {
-        a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start))
-    });
+    checked
+        .problems
+        .sort_by(|a, b| a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start)));
     checked
 }
 

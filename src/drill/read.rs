@@ -138,7 +138,10 @@ fn forbidden(text: &str) -> Option<Fault> {
             )),
             // It looks like a level of its own and is none.
             c if indentation && invisible(c) => Some((
-                format!("this line begins with a character (U+{:04X}) that is no space", u32::from(c)),
+                format!(
+                    "this line begins with a character (U+{:04X}) that is no space",
+                    u32::from(c)
+                ),
                 "indent with spaces",
             )),
             _ => None,

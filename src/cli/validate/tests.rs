@@ -107,10 +107,7 @@ fn a_link_to_a_file_is_followed_and_one_to_a_folder_is_told() {
     std::os::unix::fs::symlink("..", root.join("walked/loop")).expect("link");
     let walked = root.join("walked");
     let checked = check(std::slice::from_ref(&walked), None);
-    assert_eq!(
-        told(&checked, &walked),
-        ["dangling.yaml:1:1 unreadable", "loop:1:1 link-skipped"]
-    );
+    assert_eq!(told(&checked, &walked), ["dangling.yaml:1:1 unreadable", "loop:1:1 link-skipped"]);
     assert_eq!(checked.drills, 1);
     // What is reached twice is read once.
     let checked = check(&[walked.join("b.yaml"), root.join("real"), real], None);

@@ -32,7 +32,8 @@ impl Look<'_> {
             let message = format!("{shown} is not a kubeconfig");
             return self.warn(Code::BadFile, &file_key, message, "`kubectl config view` reads it");
         };
-        let context_key = if context.is_some() { format!("{key}.context") } else { file_key.clone() };
+        let context_key =
+            if context.is_some() { format!("{key}.context") } else { file_key.clone() };
         let Some(name) = context.or(config.current_context.as_deref()).filter(|n| !n.is_empty())
         else {
             let message = format!("{shown} has no current context");
@@ -121,9 +122,8 @@ impl Look<'_> {
                 "use `server` with a token file or a client certificate",
             );
         }
-        let inline = user.token.is_some()
-            || user.password.is_some()
-            || user.client_key_data.is_some();
+        let inline =
+            user.token.is_some() || user.password.is_some() || user.client_key_data.is_some();
         if inline && mode & 0o044 != 0 {
             let message = format!(
                 "others can read {}, and the context {} has its secret in it",
@@ -161,7 +161,8 @@ impl Look<'_> {
     /// A login by a command: what it needs is rarely there in a daemon.
     fn exec(&mut self, key: &str, file: &Path, context: &str, exec: &ExecConfig) {
         let command = exec.command.as_deref().unwrap_or_default();
-        let found = if is_found(command, file) { "is there for you" } else { "is not on this PATH" };
+        let found =
+            if is_found(command, file) { "is there for you" } else { "is not on this PATH" };
         let name = Path::new(command).file_name().and_then(OsStr::to_str).unwrap_or_default();
         let lacks = CLOUDS.iter().find(|(cloud, _)| *cloud == name);
         let lacks = lacks.map_or("your HOME and your environment", |(_, lacks)| lacks);

@@ -89,7 +89,11 @@ impl Look<'_> {
             chain
         });
         if let Some(chain) = &chain {
-            self.certificate_ends(key, chain.first(), &format!("the client certificate in {shown}"));
+            self.certificate_ends(
+                key,
+                chain.first(),
+                &format!("the client certificate in {shown}"),
+            );
         }
         let signer = private_content.and_then(|content| {
             let der = PrivateKeyDer::from_pem_slice(&content).ok();
