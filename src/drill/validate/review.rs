@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use super::steps::Decoded;
-use crate::drill::{
-    When,
-    decode::{At, Decoder, Object},
-    problem::Code,
+use crate::{
+    clock::millis,
+    drill::{
+        When,
+        decode::{At, Decoder, Object},
+        problem::Code,
+    },
+    report::words,
 };
 
 /// Reviews a drill's steps together.
@@ -129,16 +133,7 @@ pub(super) fn check(
     }
 }
 
-/// A duration as it is written in a drill.
+/// A duration as it is read best.
 fn span(duration: Duration) -> String {
-    let millis = crate::clock::millis(duration);
-    let mut rest = millis;
-    let mut out = String::new();
-    for (unit, size) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-        if rest >= size {
-            out.push_str(&format!("{}{unit}", rest / size));
-            rest %= size;
-        }
-    }
-    if out.is_empty() { "0s".to_owned() } else { out }
+    words::limit(millis(duration))
 }

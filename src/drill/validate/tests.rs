@@ -1,13 +1,14 @@
 //! What a drill becomes, and how its problems are found. The texts of mistakes are golden files in
 //! `tests/bad`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::drill::{
-    Goal, StepKind, When, load,
+    Goal, Retry, StepKind, When, load,
     problem::{Code, Severity},
     render::{self, Sources},
     scalar::Amount,
+    schema,
 };
 
 const GOOD: &str = r#"apiVersion: firedrill.dev/v1alpha1
@@ -76,6 +77,26 @@ fn a_good_drill_is_read_whole() {
         drill.objectives[1].goal,
         Goal::RecoveryPoint { limit_millis: 86_400_000, of: "restore".to_owned() }
     );
+}
+
+#[test]
+fn a_step_is_tried_once_unless_it_says_otherwise() {
+    for (keys, attempts, backoff) in [
+        ("timeout: 20m", 1, 10),
+        ("retry: {attempts: 1}", 1, 10),
+        ("retry: {attempts: 3}", 3, 10),
+        ("timeout: 10m\n      retry: {attempts: 3, backoff: 15s}", 3, 15),
+        ("retry: {attempts: 10, backoff: 0s}", 10, 0),
+    ] {
+        let loaded = load(Path::new("a.yaml"), &GOOD.replace("timeout: 20m", keys));
+        let others = loaded.problems.iter().filter(|problem| problem.code != Code::NotActedOn);
+        assert_eq!(others.count(), 0, "{keys}");
+        let [drill] = loaded.drills.as_slice() else { panic!("one drill") };
+        let backoff = Duration::from_secs(backoff);
+        assert_eq!(drill.steps[0].retry, Retry { attempts, backoff }, "{keys}");
+        assert_eq!(drill.outline(backoff).steps[0].attempts, attempts);
+        assert_eq!(drill.steps[1].retry, Retry::default());
+    }
 }
 
 #[test]
@@ -159,4 +180,20 @@ fn names_are_compared_with_the_configuration() {
         "too_many_nodes",
         render::text(&problems, &Sources::of(path, &same), false)
     );
+}
+
+#[test]
+fn the_schema_says_the_same_of_every_wrong_drill() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(&folder).expect("tests/bad") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if name.ends_with(".yaml") && !name.starts_with("config-") {
+            schema::tests::agrees(&text, &load(&path, &text).problems);
+            compared += 1;
+        }
+    }
+    assert!(compared > 60);
 }
