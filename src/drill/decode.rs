@@ -18,6 +18,7 @@ use std::path::Path;
 
 use super::{
     problem::{Code, Lines, Problem, Severity},
+    table::Sort,
     tree::Span,
 };
 
@@ -47,6 +48,20 @@ pub struct Reference {
     pub kinds: &'static [&'static str],
 }
 
+/// What a drill asks of the configuration, to be looked up when there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mention {
+    /// The name of a thing.
+    Name {
+        /// Of which sort it is.
+        sort: Sort,
+        /// The name.
+        at: At<String>,
+    },
+    /// This many nodes are cordoned at once, on the drill's own cluster.
+    Cordons(At<u64>),
+}
+
 /// Collects the problems of one file.
 pub struct Decoder<'t> {
     path: &'t Path,
@@ -55,13 +70,24 @@ pub struct Decoder<'t> {
     dropped: usize,
     errors: usize,
     references: Vec<Reference>,
+    mentions: Vec<Mention>,
+    pending: Vec<String>,
 }
 
 impl<'t> Decoder<'t> {
     /// Begins with no problems.
     #[must_use]
     pub fn new(path: &'t Path, text: &'t str) -> Self {
-        Self { path, text, problems: Vec::new(), dropped: 0, errors: 0, references: Vec::new() }
+        Self {
+            path,
+            text,
+            problems: Vec::new(),
+            dropped: 0,
+            errors: 0,
+            references: Vec::new(),
+            mentions: Vec::new(),
+            pending: Vec::new(),
+        }
     }
 
     /// Notes an error.
@@ -119,6 +145,28 @@ impl<'t> Decoder<'t> {
         std::mem::take(&mut self.references)
     }
 
+    /// Notes that so many nodes are cordoned at once.
+    pub fn cordons(&mut self, count: At<u64>) {
+        self.mentions.push(Mention::Cordons(count));
+    }
+
+    /// What was asked of the configuration since the last call.
+    pub fn take_mentions(&mut self) -> Vec<Mention> {
+        std::mem::take(&mut self.mentions)
+    }
+
+    /// Notes a key that this version does nothing with, and what that means.
+    pub(super) fn pending(&mut self, span: &Span, key: &str, name: &str, instead: &str) {
+        let message = format!("`{name}` is not acted on by this version");
+        self.warning(Code::NotActedOn, span, key, message).help(instead);
+        self.pending.push(format!("`{key}` is not acted on by this version: {instead}"));
+    }
+
+    /// One sentence for each key noted since the last call that this version does nothing with.
+    pub fn take_pending(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.pending)
+    }
+
     /// All problems in the order of the file, with lines and columns.
     #[must_use]
     pub fn finish(mut self) -> Vec<Problem> {
@@ -133,8 +181,8 @@ impl<'t> Decoder<'t> {
         let lines = Lines::new(self.text);
         for problem in &mut self.problems {
             problem.place = lines.place(&problem.place.span);
-            if let Some((place, _)) = &mut problem.also {
-                *place = lines.place(&place.span);
+            if let Some(also) = &mut problem.also {
+                also.place = lines.place(&also.place.span);
             }
             if let Some(secret) = &mut problem.secret {
                 *secret = lines.place(secret).span;

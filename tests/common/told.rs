@@ -51,7 +51,7 @@ pub fn configuration(bytes: &[u8]) {
 fn told(path: &Path, text: &str, problems: &[Problem]) {
     let lines = text.split('\n').count();
     for problem in problems {
-        let places = [Some(&problem.place), problem.also.as_ref().map(|(place, _)| place)];
+        let places = [Some(&problem.place), problem.also.as_ref().map(|also| &also.place)];
         for place in places.into_iter().flatten() {
             assert!(text.get(place.span.clone()).is_some(), "{problem:?}");
             assert!((1..=lines).contains(&place.line) && place.column >= 1, "{problem:?}");
@@ -67,8 +67,7 @@ fn told(path: &Path, text: &str, problems: &[Problem]) {
     // Tabs and carriage returns of the source, and its line breaks, are all that may be left.
     assert!(!shown.contains(|c: char| c.is_control() && !"\n\r\t".contains(c)), "{shown:?}");
     assert!(render::text(problems, &sources, true).len() >= shown.len(), "colours only add");
-    let json: serde_json::Value =
-        serde_json::from_str(&render::json(problems)).expect("valid JSON");
+    let json = render::values(problems);
     assert_eq!(json.as_array().map(Vec::len), Some(problems.len()));
 }
 
