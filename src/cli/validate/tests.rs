@@ -41,7 +41,7 @@ fn a_folder_is_walked_in_order_and_told_in_one_pass() {
             "a/deep/x.yaml:26:62 unknown-step",
             "b.yml:8:18 duplicate-name",
             "b.yml:21:16 invalid-value",
-            "config.yaml:51:11 conflict",
+            "config.yaml:52:11 conflict",
             "latin1.yaml:2:7 not-utf8",
         ]
     );
@@ -163,7 +163,20 @@ fn drills_of_one_name_in_two_files_are_told_with_both_places() {
     assert_eq!(told(&checked, root), ["b.yaml:8:18 duplicate-name", "b.yaml:21:16 invalid-value"]);
     let shown = render::text(&checked.problems[..1], &checked.sources, false)
         .replace(&format!("{}/", root.display()), "");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @"
+    error[duplicate-name]: there is another drill named `node-lost` in a.yaml:8
+     --> b.yaml:8:18
+      |
+    8 | metadata: {name: node-lost, labels: {service: shop}}
+      |                  ^^^^^^^^^
+      |
+     ::: a.yaml:8:18
+      |
+    8 | metadata: {name: node-lost, labels: {service: shop}}
+      |                  --------- first here
+      |
+      = help: give each drill a name of its own: it is how it is run and looked up
+    ");
 }
 
 #[test]
