@@ -1,11 +1,13 @@
 //! `firedrill validate`: every problem of drills and configuration, with its place.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
+
+use jiff::Timestamp;
 
 use crate::{
     config::{self, Config},
@@ -17,6 +19,7 @@ use crate::{
         render::Sources,
         tree::Span,
     },
+    world::files,
 };
 
 /// How the answer is written.
@@ -49,6 +52,8 @@ pub struct Checked {
     pub drills: usize,
     /// How many configurations are without errors.
     pub configurations: usize,
+    /// The configurations without errors.
+    found: Vec<Config>,
     /// The configuration that the drills were compared with.
     pub against: Option<PathBuf>,
     /// The drills without errors, each with its file.
@@ -74,12 +79,21 @@ pub enum Beside {
 ///
 /// Answers the exit code: 0, or 2 if there are errors (or warnings, with `deny_warnings`).
 #[must_use]
-pub fn run(paths: &[PathBuf], beside: &Beside, output: Output, deny_warnings: bool) -> i32 {
+pub fn run(
+    paths: &[PathBuf],
+    beside: &Beside,
+    output: Output,
+    deny_warnings: bool,
+    files: Option<Timestamp>,
+) -> i32 {
     let config = match beside {
         Beside::Good(config) => Some(&**config),
         Beside::None | Beside::Broken(_) => None,
     };
-    let checked = check(paths, config);
+    let mut checked = check(paths, config);
+    if let Some(now) = files {
+        checked.look_at_files(now);
+    }
     let text = match output {
         Output::Text { colour } => {
             format!(
@@ -97,6 +111,17 @@ pub fn run(paths: &[PathBuf], beside: &Beside, output: Output, deny_warnings: bo
 }
 
 impl Checked {
+    /// Looks at the files that the configurations name.
+    fn look_at_files(&mut self, now: Timestamp) {
+        for config in &self.found {
+            // It could be read a moment ago; were it gone, that was told already.
+            let text = load::read_file(&config.path).unwrap_or_default();
+            self.problems.extend(files::check(config, &text, now));
+        }
+        self.problems
+            .sort_by(|a, b| (&a.path, a.place.span.start).cmp(&(&b.path, b.place.span.start)));
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.problems.iter().filter(|problem| problem.severity == severity).count()
     }
@@ -180,11 +205,11 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             }
         };
         let read = read::read(&text);
-        checked.sources.add(&path, &text);
         if is_configuration(&read.0) {
-            let (config, problems) = config::parse(&path, &text);
+            let (config, problems) = config::parse_read(&path, &text, read);
             checked.seen_configurations = true;
             checked.problems.extend(problems);
+            checked.sources.add(&path, &text);
             found.extend(config);
         } else {
             let mut loaded = load::load_read(&path, &text, read);
@@ -193,12 +218,9 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             drills.push((path, loaded));
         }
     }
-    let each = drills
-        .iter()
-        .flat_map(|(path, loaded)| loaded.drills.iter().map(|drill| (path.clone(), drill.clone())));
-    checked.loaded = each.collect();
     checked.drills = drills.iter().map(|(_, loaded)| loaded.drills.len()).sum();
     checked.configurations = found.len();
+    checked.found.clone_from(&found);
     same_names(&drills, &mut checked.problems);
     // With several configurations nobody can say which of them a drill belongs to.
     let against = match found.as_slice() {
@@ -216,6 +238,12 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
     checked
         .problems
         .sort_by(|a, b| a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start)));
+    for (path, loaded) in &drills {
+        // Only what has a problem is shown.
+        if checked.problems.binary_search_by(|problem| problem.path.cmp(path)).is_ok() {
+            checked.sources.add(path, &loaded.text);
+        }
+    }
     checked
 }
 
@@ -227,7 +255,7 @@ fn is_configuration(documents: &[Document]) -> bool {
 
 /// Notes drills of one name in different files.
 fn same_names(drills: &[(PathBuf, Loaded)], problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<&str, (&Path, &Span, &str)> = BTreeMap::new();
+    let mut seen: HashMap<&str, (&Path, &Span, &str)> = HashMap::new();
     for (path, loaded) in drills {
         for (name, span) in loaded.names() {
             let Some((first, at, text)) = seen.get(name) else {

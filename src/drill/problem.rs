@@ -84,6 +84,14 @@ pub enum Code {
     UnknownTarget,
     /// A store that the configuration does not have.
     UnknownStore,
+    /// A hook that the configuration does not have.
+    UnknownHook,
+    /// Something that nothing else makes use of.
+    Unused,
+    /// A file that the configuration names, and that cannot be used as it should be.
+    BadFile,
+    /// A login that will hardly work, or that others can use too.
+    DoubtfulLogin,
     /// Two values that contradict each other.
     Conflict,
     /// A drill that restores or drains, and asks nothing of it.
@@ -137,6 +145,10 @@ impl Code {
             Self::UnknownCluster => "unknown-cluster",
             Self::UnknownTarget => "unknown-target",
             Self::UnknownStore => "unknown-store",
+            Self::UnknownHook => "unknown-hook",
+            Self::Unused => "unused",
+            Self::BadFile => "bad-file",
+            Self::DoubtfulLogin => "doubtful-login",
             Self::Conflict => "conflict",
             Self::NoObjective => "no-objective",
             Self::UnreadSandbox => "unread-sandbox",

@@ -21,7 +21,6 @@ use super::{
     machine::{Illegal, Next},
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
-    recover::SWEEP_PATIENCE,
     retry,
     step::{Running, Shared, StepEnd},
     sweep::{self, Fence},
@@ -87,7 +86,9 @@ async fn whole(
     let names = vec![drill.cluster.clone()];
     record.append(opened(house, drill, id, trigger, &names)).await?;
 
-    let (clusters, failed) = house.connect(&names).await;
+    let standing = preflight::standing(house, &names).await;
+    let asked: &[String] = if standing.is_empty() { &names } else { &[] };
+    let (clusters, failed) = house.connect(asked).await;
     let clusters = Arc::new(clusters);
     let timings = &house.config.timings;
     let effects =
@@ -104,7 +105,9 @@ async fn whole(
         waiting: Mutex::new(String::new()),
     });
     running.say("asking whether the drill may start");
-    let mut plans = if failed.is_empty() {
+    let mut plans = if !standing.is_empty() {
+        Plans { refusals: standing, ..Plans::default() }
+    } else if failed.is_empty() {
         preflight::plan(&running).await
     } else {
         let refusals = failed.iter().map(|(_, error)| error.to_string()).collect();
@@ -159,8 +162,9 @@ fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[
 async fn late_marks(running: &Running) -> Vec<String> {
     let clusters: Vec<String> = running.clusters.keys().cloned().collect();
     let instance = &running.house.config.instance;
+    let patience = running.house.config.patience.sweep;
     let swept =
-        sweep::sweep(&running.house, instance, SWEEP_PATIENCE, Fence::Leave, Some(&clusters)).await;
+        sweep::sweep(&running.house, instance, patience, Fence::Leave, Some(&clusters)).await;
     match swept {
         Ok(swept) => {
             let left = swept.summaries.iter().flat_map(|summary| &summary.leftovers);
@@ -195,6 +199,7 @@ async fn forward(
     let mut guards: Vec<Task<()>> = Vec::new();
     guards.push(guard::on_signal(running));
     guards.push(guard::on_deadline(running, deadline));
+    guards.push(guard::on_halt(running));
     if plans.writes {
         match guard::take_leases(running).await? {
             Ok(taken) => renewals.extend(taken),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{lease, step::Running};
+use super::{house::House, lease, step::Running};
 use crate::{
+    config::freeze,
     drill::StepKind,
-    kind,
+    halt, kind,
     mark::NAMESPACE,
     run::event::Target,
     world::{
@@ -35,6 +36,16 @@ pub struct Plans {
     pub refusals: Vec<String>,
     /// Whether the run has effects, and so takes the Lease.
     pub writes: bool,
+}
+
+/// What keeps every run on these clusters from starting, whatever the clusters say: the halt lever
+/// and freezes. No cluster is asked for it.
+pub async fn standing(house: &House, clusters: &[String]) -> Vec<String> {
+    let config = &house.config;
+    let now = house.clock.now().wall;
+    let frozen = clusters.iter().flat_map(|cluster| freeze::frozen(config, cluster, now));
+    let pulled = halt::pulled(&config.halt_file).await;
+    pulled.into_iter().chain(frozen.map(|frozen| frozen.to_string())).collect()
 }
 
 /// Asks everything. Access reviews are the only requests that are not reads.

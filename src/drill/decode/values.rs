@@ -400,7 +400,6 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
     match shape {
         Shape::Name | Shape::Step(_) | Shape::Configured(_) => scalar::label(text, 40),
         Shape::LabelValue => selector::label_value(text),
-        Shape::Share => scalar::share(text).map(|_| ()),
         Shape::Namespace => scalar::label(text, 63),
         Shape::ObjectName => scalar::subdomain(text),
         Shape::Choice(words) if !words.contains(&text) => Err(Wrong::new(
@@ -413,6 +412,7 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         Shape::UrlPath => scalar::url_path(text),
         Shape::Cron => scalar::cron(text),
         Shape::Port => scalar::port(text),
+        Shape::Share => scalar::share(text).map(|_| ()),
         Shape::Address => scalar::address(text),
         Shape::TimeZone => scalar::time_zone(text),
         // It is shown on terminals and pages.

@@ -23,15 +23,15 @@ pub(crate) fn against(out: &mut Decoder<'_>, mentions: &[Mention], config: &Conf
             Mention::Cordons(count) => {
                 let caps = cluster.and_then(|name| Some((name, config.clusters.get(name)?)));
                 let Some((name, cluster)) = caps else { continue };
-                if count.value <= u64::from(cluster.max_nodes) {
+                if count.value <= u64::from(cluster.caps.nodes) {
                     continue;
                 }
                 let message = format!(
                     "the step drains {} nodes, and cluster `{name}` allows {}",
-                    count.value, cluster.max_nodes
+                    count.value, cluster.caps.nodes
                 );
                 out.error(Code::Conflict, &count.span, &count.key, message)
-                    .help("drain fewer, or raise the cluster's `maxNodes` in the configuration");
+                    .help("drain fewer, or raise the cluster's `caps.nodes` in the configuration");
             }
         }
     }

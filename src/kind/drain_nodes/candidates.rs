@@ -32,7 +32,7 @@ pub struct Choice<'a> {
 }
 
 /// Labels of a control-plane node.
-const CONTROL_PLANE: [&str; 2] =
+pub(super) const CONTROL_PLANE: [&str; 2] =
     ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
 /// Taints by which another actor says that it works on the node. A row that ends in `/` stands for
@@ -85,7 +85,7 @@ pub fn choose<'a>(
     }
     if wanted > cap as usize {
         return Err(format!(
-            "the drill drains {}, but the configuration allows {cap} at once (maxNodes)",
+            "the drill drains {}, but the configuration allows {cap} at once (caps)",
             count(wanted, "node")
         ));
     }
@@ -376,8 +376,7 @@ mod tests {
         );
         assert_eq!(
             names(&nodes, &spec(3, Pick::First), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)"
-                .into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
         );
         assert_eq!(
             names(&nodes[2..], &spec(1, Pick::First), 2, "r"),
@@ -445,8 +444,7 @@ mod tests {
         // The cap counts nodes, whatever the drill counts.
         assert_eq!(
             names(&nodes, &share(50), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)"
-                .into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
         );
         let why = names(&nodes, &share(100), 9, "r").expect_err("refused");
         assert!(why.ends_with("(g: it is the last schedulable node)"), "{why}");

@@ -39,7 +39,7 @@ pub const TABLE: Table = Table {
             Shape::CountOrShare(1, 1000),
             "How many of the candidates, or which share of them: a share is rounded down, but is \
              at least one node. Control-plane nodes are no candidates. Without it: 1 of a \
-             `selector`, all of a `zone`. The configuration's `maxNodes` caps it.",
+             `selector`, all of a `zone`. The configuration's `caps` limit it.",
         )
         .example("25%"),
         Field::default(

@@ -36,7 +36,7 @@ pub struct Plan {
 pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let cluster = run.cluster().map_err(|why| vec![why])?;
     sandbox::check_sources(&spec.namespaces).map_err(|why| vec![why])?;
-    let resources = sandbox::resources(&spec.also_restore, &[])
+    let resources = sandbox::resources(&spec.also_restore, &cluster.may_own_outside)
         .map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let now = run.clock().now().wall;
     let backups: Vec<Backup> =
