@@ -8,7 +8,7 @@ pub mod load;
 pub mod tell;
 
 pub use freeze::Freeze;
-pub use load::{load, parse};
+pub use load::{load, parse, parse_read};
 pub use tell::{Hook, Occasion, Rule};
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};

@@ -1,7 +1,7 @@
 //! `firedrill validate`: every problem of drills and configuration, with its place.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -205,11 +205,11 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             }
         };
         let read = read::read(&text);
-        checked.sources.add(&path, &text);
         if is_configuration(&read.0) {
-            let (config, problems) = config::parse(&path, &text);
+            let (config, problems) = config::parse_read(&path, &text, read);
             checked.seen_configurations = true;
             checked.problems.extend(problems);
+            checked.sources.add(&path, &text);
             found.extend(config);
         } else {
             let mut loaded = load::load_read(&path, &text, read);
@@ -218,10 +218,6 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
             drills.push((path, loaded));
         }
     }
-    let each = drills
-        .iter()
-        .flat_map(|(path, loaded)| loaded.drills.iter().map(|drill| (path.clone(), drill.clone())));
-    checked.loaded = each.collect();
     checked.drills = drills.iter().map(|(_, loaded)| loaded.drills.len()).sum();
     checked.configurations = found.len();
     checked.found.clone_from(&found);
@@ -242,6 +238,12 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
     checked
         .problems
         .sort_by(|a, b| a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start)));
+    for (path, loaded) in &drills {
+        // Only what has a problem is shown.
+        if checked.problems.binary_search_by(|problem| problem.path.cmp(path)).is_ok() {
+            checked.sources.add(path, &loaded.text);
+        }
+    }
     checked
 }
 
@@ -253,7 +255,7 @@ fn is_configuration(documents: &[Document]) -> bool {
 
 /// Notes drills of one name in different files.
 fn same_names(drills: &[(PathBuf, Loaded)], problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<&str, (&Path, &Span, &str)> = BTreeMap::new();
+    let mut seen: HashMap<&str, (&Path, &Span, &str)> = HashMap::new();
     for (path, loaded) in drills {
         for (name, span) in loaded.names() {
             let Some((first, at, text)) = seen.get(name) else {

@@ -16,6 +16,7 @@ use crate::drill::{
     decode::{At, Decoder, Object},
     load::{documents, read_file},
     problem::{Code, Problem},
+    read::{self, Document, Fault},
     tree::{Node, Value},
     validate,
 };
@@ -33,8 +34,18 @@ pub fn load(path: &Path) -> (Option<Config>, Vec<Problem>) {
 /// file's folder. Never panics, whatever the text.
 #[must_use]
 pub fn parse(path: &Path, text: &str) -> (Option<Config>, Vec<Problem>) {
+    parse_read(path, text, read::read(text))
+}
+
+/// As [`parse`], of a text that has been read already.
+#[must_use]
+pub fn parse_read(
+    path: &Path,
+    text: &str,
+    read: (Vec<Document>, Vec<Fault>),
+) -> (Option<Config>, Vec<Problem>) {
     let mut out = Decoder::new(path, text);
-    let documents = documents(&mut out, text);
+    let documents = documents(&mut out, read);
     if let [_, second, ..] = documents.as_slice() {
         out.error(
             Code::WrongKind,

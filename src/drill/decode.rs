@@ -65,7 +65,7 @@ pub enum Mention {
 /// Collects the problems of one file.
 pub struct Decoder<'t> {
     path: &'t Path,
-    lines: Lines<'t>,
+    text: &'t str,
     problems: Vec<Problem>,
     dropped: usize,
     errors: usize,
@@ -80,7 +80,7 @@ impl<'t> Decoder<'t> {
     pub fn new(path: &'t Path, text: &'t str) -> Self {
         Self {
             path,
-            lines: Lines::new(text),
+            text,
             problems: Vec::new(),
             dropped: 0,
             errors: 0,
@@ -174,13 +174,18 @@ impl<'t> Decoder<'t> {
             self.problems.pop();
             self.dropped += 1;
         }
+        // Most files have no problem, and then nobody asks where their lines begin.
+        if self.problems.is_empty() {
+            return Vec::new();
+        }
+        let lines = Lines::new(self.text);
         for problem in &mut self.problems {
-            problem.place = self.lines.place(&problem.place.span);
+            problem.place = lines.place(&problem.place.span);
             if let Some(also) = &mut problem.also {
-                also.place = self.lines.place(&also.place.span);
+                also.place = lines.place(&also.place.span);
             }
             if let Some(secret) = &mut problem.secret {
-                *secret = self.lines.place(secret).span;
+                *secret = lines.place(secret).span;
             }
         }
         self.problems.sort_by_key(|problem| problem.place.span.start);

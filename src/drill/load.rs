@@ -77,10 +77,11 @@ pub fn load(path: &Path, text: &str) -> Loaded {
     load_read(path, text, read::read(text))
 }
 
-/// Makes drills of what was read of a file's text.
-pub(crate) fn load_read(path: &Path, text: &str, read: (Vec<Document>, Vec<Fault>)) -> Loaded {
+/// As [`load`], of a text that has been read already: reading is most of the time that it takes.
+#[must_use]
+pub fn load_read(path: &Path, text: &str, read: (Vec<Document>, Vec<Fault>)) -> Loaded {
     let mut out = Decoder::new(path, text);
-    let documents = noted(&mut out, read);
+    let documents = documents(&mut out, read);
     let mut loaded = Loaded { text: text.to_owned(), path: path.to_owned(), ..Loaded::default() };
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     for document in &documents {
@@ -118,12 +119,11 @@ pub fn load_file(path: &Path) -> Loaded {
     }
 }
 
-/// The documents of a text; notes those that cannot be read, and a text without any.
-pub(crate) fn documents(out: &mut Decoder<'_>, text: &str) -> Vec<Document> {
-    noted(out, read::read(text))
-}
-
-fn noted(out: &mut Decoder<'_>, (documents, faults): (Vec<Document>, Vec<Fault>)) -> Vec<Document> {
+/// The documents of a text that was read; notes those that cannot be read, and a text without any.
+pub(crate) fn documents(
+    out: &mut Decoder<'_>,
+    (documents, faults): (Vec<Document>, Vec<Fault>),
+) -> Vec<Document> {
     if documents.is_empty() && faults.is_empty() {
         out.error(Code::NothingToRead, &(0..0), "", "there is nothing in this file")
             .help("begin with `apiVersion: firedrill.dev/v1alpha1` and `kind: Drill`");
