@@ -3,6 +3,7 @@
 //! PURE.
 
 mod against;
+mod checks;
 mod objectives;
 mod steps;
 
@@ -10,10 +11,8 @@ pub use against::against;
 
 use std::path::Path;
 
-use crate::kind::check;
-
 use super::{
-    BackgroundCheck, Drill, OnMissed, Schedule,
+    Drill, OnMissed, Schedule,
     decode::{At, Decoder, Object},
     fields,
     problem::{Code, quote},
@@ -44,9 +43,11 @@ pub fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str
     let schedule = spec.object(out, "schedule").and_then(|object| schedule(out, &object));
     let deadline = spec.duration(out, "deadline");
     let undo_patience = spec.duration(out, "undoPatience");
-    let checks = checks(out, &spec);
+    let guards = checks::guards(out, &spec);
+    let checks = checks::background(out, &spec);
     let limit = deadline.as_ref().map(|at| at.value);
     let steps = steps::decode(out, &spec, limit);
+    checks::within(out, &document.root, &steps);
     let objectives = objectives::decode(out, &spec, &steps, limit);
 
     let drill = Drill {
@@ -58,6 +59,7 @@ pub fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str
         schedule,
         deadline: deadline?.value,
         undo_patience: undo_patience?.value,
+        guards,
         checks,
         steps: steps.into_iter().filter_map(|step| step.step).collect(),
         objectives,
@@ -106,29 +108,6 @@ fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
             _ => OnMissed::Skip,
         },
     })
-}
-
-fn checks(out: &mut Decoder<'_>, spec: &Object<'_>) -> Vec<BackgroundCheck> {
-    let mut names = Vec::new();
-    let mut checks = Vec::new();
-    for object in spec.objects(out, "checks").unwrap_or_default() {
-        let name = object.text(out, "name");
-        unique_name(out, &mut names, name.as_ref(), "check");
-        let http = check::fields::question(out, &object);
-        let every = object.duration(out, "every");
-        let timeout = object.duration(out, "timeout");
-        let abort_after = object.duration(out, "abortAfter").map(|at| at.value);
-        if let (Some(name), Some(http), Some(every), Some(timeout)) = (name, http, every, timeout) {
-            checks.push(BackgroundCheck {
-                name: name.value,
-                http,
-                every: every.value,
-                timeout: timeout.value,
-                abort_after,
-            });
-        }
-    }
-    checks
 }
 
 /// Notes a name that was there before, among things of one sort.

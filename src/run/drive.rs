@@ -1,7 +1,7 @@
 //! Drive: one run from its opening to its end. The machine says what comes next; this obeys.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -27,6 +27,7 @@ use super::{
     sweep::{self, Fence},
 };
 use crate::{
+    check::ask::Asker,
     drill::{Drill, Step, StepKind},
     kind,
     report::summary::{FoldError, Summary},
@@ -87,11 +88,17 @@ async fn whole(
     let names = vec![drill.cluster.clone()];
     record.append(opened(house, drill, id, trigger, &names)).await?;
 
-    let (clusters, failed) = house.connect(&names).await;
-    let clusters = Arc::new(clusters);
+    let (clusters, mut failed) = house.connect(&names).await;
+    // Clusters that are only looked into: no Lease, no epoch, and nothing to recover there.
+    let (mut looked, unseen) = house.connect(&only_looked_into(drill)).await;
+    failed.extend(unseen);
+    looked.extend(clusters.clone());
+    let (clusters, looked) = (Arc::new(clusters), Arc::new(looked));
     let timings = &house.config.timings;
     let effects =
         Effects::new(Arc::clone(&record), Arc::clone(&clusters), &house.config.instance, timings);
+    let (config, clock) = (Arc::clone(&house.config), Arc::clone(&house.clock));
+    let asker = Asker::new(config, clock, Arc::clone(&looked), &drill.cluster);
     let running = Arc::new(Running {
         house: house.clone(),
         drill: drill.clone(),
@@ -99,7 +106,8 @@ async fn whole(
         effects: effects.clone(),
         clusters,
         lever: Lever::default(),
-        http: crate::check::http::client().map_err(|error| DriveError::Http(error.to_string()))?,
+        asker: Arc::new(asker.map_err(DriveError::Http)?),
+        looked,
         shared: Mutex::new(Shared::default()),
         waiting: Mutex::new(String::new()),
     });
@@ -137,6 +145,13 @@ async fn whole(
     }
     let patience = drill.undo_patience;
     finish(house, &record, &effects, patience).await
+}
+
+/// The clusters that checks name besides the drill's own.
+fn only_looked_into(drill: &Drill) -> Vec<String> {
+    let named = drill.questions().filter_map(|question| question.cluster(&drill.cluster));
+    let others: BTreeSet<&str> = named.filter(|name| *name != drill.cluster).collect();
+    others.into_iter().map(str::to_owned).collect()
 }
 
 fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[String]) -> Event {

@@ -1,7 +1,7 @@
 //! A drill against the configuration: does it name what is there? PURE.
 
 use crate::{
-    check::HttpAt,
+    check::{KubernetesAt, Question},
     config::Config,
     drill::{
         Drill, StepKind,
@@ -25,25 +25,17 @@ pub fn against(drill: &Drill, config: &Config) -> Vec<Problem> {
         out.error(Code::UnknownCluster, &span(root, "spec.cluster"), "spec.cluster", message)
             .help(suggest::help(&drill.cluster, clusters, "clusters"));
     }
+    for (index, guard) in drill.guards.iter().enumerate() {
+        question(&mut out, root, config, &guard.question, &format!("spec.guards[{index}]"));
+    }
     for (index, check) in drill.checks.iter().enumerate() {
-        target(
-            &mut out,
-            root,
-            config,
-            &check.http.at,
-            &format!("spec.checks[{index}].http.target"),
-        );
+        question(&mut out, root, config, &check.question, &format!("spec.checks[{index}]"));
     }
     for (index, step) in drill.steps.iter().enumerate() {
         match &step.kind {
             StepKind::Check(spec) => {
-                target(
-                    &mut out,
-                    root,
-                    config,
-                    &spec.http.at,
-                    &format!("spec.steps[{index}].check.http.target"),
-                );
+                let key = format!("spec.steps[{index}].check");
+                question(&mut out, root, config, &spec.question, &key);
             }
             StepKind::DrainNodes(spec) => {
                 let Some(cluster) = config.clusters.get(&drill.cluster) else { continue };
@@ -64,20 +56,50 @@ pub fn against(drill: &Drill, config: &Config) -> Vec<Problem> {
     out.finish()
 }
 
-fn target(out: &mut Decoder<'_>, root: Option<&Node>, config: &Config, at: &HttpAt, key: &str) {
-    let HttpAt::Target(name) = at else { return };
-    if config.targets.contains_key(name) {
-        return;
+/// The target or cluster that a question names.
+fn question(
+    out: &mut Decoder<'_>,
+    root: Option<&Node>,
+    config: &Config,
+    question: &Question,
+    key: &str,
+) {
+    let key = format!("{key}.{}", question.key());
+    if let Some(name) = question.target().filter(|name| !config.targets.contains_key(*name)) {
+        let key = format!("{key}.target");
+        let message = format!("the configuration has no target {}", quote(name));
+        out.error(Code::UnknownTarget, &span(root, &key), &key, message).help(suggest::help(
+            name,
+            config.targets.keys().map(String::as_str),
+            "targets",
+        ));
     }
-    let message = format!("the configuration has no target {}", quote(name));
-    out.error(Code::UnknownTarget, &span(root, key), key, message).help(suggest::help(
-        name,
-        config.targets.keys().map(String::as_str),
-        "targets",
-    ));
+    // The drill's own has been told.
+    let Question::Kubernetes(check) = question else { return };
+    if let KubernetesAt::Cluster(Some(name)) = &check.at
+        && !config.clusters.contains_key(name)
+    {
+        let key = format!("{key}.cluster");
+        let message = format!("the configuration has no cluster {}", quote(name));
+        out.error(Code::UnknownCluster, &span(root, &key), &key, message).help(suggest::help(
+            name,
+            config.clusters.keys().map(String::as_str),
+            "clusters",
+        ));
+    }
 }
 
-/// The place of a key path; the document's beginning if it is not there.
+/// The place of a key path; of a key that is left out, that of what it would stand in.
 fn span(root: Option<&Node>, key: &str) -> std::ops::Range<usize> {
-    root.and_then(|root| root.find(key)).map_or(0..0, |node| node.span.clone())
+    let Some(root) = root else { return 0..0 };
+    let mut key = key;
+    loop {
+        if let Some(node) = root.find(key) {
+            return node.span.clone();
+        }
+        match key.rsplit_once('.') {
+            Some((above, _)) => key = above,
+            None => return 0..0,
+        }
+    }
 }
