@@ -16,6 +16,10 @@ fmt:
 golden:
     INSTA_UPDATE=always cargo test --workspace
 
+# Write the JSON Schemas and the reference pages anew, from the field tables
+schema:
+    FIREDRILL_WRITE=1 cargo test -p firedrill --test schema
+
 # Known vulnerabilities; needs the network, so it is no part of ci
 advisories:
     cargo deny check advisories

@@ -8,8 +8,10 @@ pub mod fields;
 pub mod load;
 pub mod problem;
 pub mod read;
+pub mod reference;
 pub mod render;
 pub mod scalar;
+pub mod schema;
 pub mod selector;
 pub mod suggest;
 pub mod table;
@@ -20,11 +22,13 @@ pub use load::{Loaded, load, load_file};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     check::Question,
     kind::{drain_nodes, velero_restore, workloads_ready},
+    schedule::Cron,
 };
 
 /// A checked drill.
@@ -60,19 +64,21 @@ pub struct Drill {
     pub text: String,
 }
 
-/// When a drill is due. The exact rule of slots is `schedule`'s.
+/// When a drill is due. The exact rule of slots is [`crate::schedule`]'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five fields or a macro.
-    pub cron: String,
-    /// IANA time zone.
-    pub time_zone: String,
+    /// Five fields or a macro, with how its day fields join.
+    pub cron: Cron,
+    /// The zone that the fields are read in; it has an IANA name.
+    pub time_zone: TimeZone,
     /// Spread of the start after the slot.
     pub jitter: Duration,
     /// How late a slot may still start.
     pub starting_deadline: Option<Duration>,
     /// What happens to slots that were missed.
     pub on_missed: OnMissed,
+    /// What happens to the slot of a run whose process died.
+    pub on_interrupted: OnInterrupted,
 }
 
 /// What happens to slots that were missed.
@@ -98,6 +104,16 @@ pub struct Guard {
     pub timeout: Duration,
     /// Good answers in a row that make it green; the first other one makes it red. Default 1.
     pub successes: u32,
+}
+
+/// What happens to the slot of a run whose process died. That run is never continued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnInterrupted {
+    /// It ends as interrupted, and that is all.
+    #[default]
+    Skip,
+    /// The drill runs once more, as a new run.
+    RunOnce,
 }
 
 /// A check that is asked all through the run.

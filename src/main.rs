@@ -12,7 +12,7 @@ use firedrill::{
         args::{Cli, Command, Format, Journal},
         history, journal as journal_cli, output,
         place::{self, Exit},
-        report as report_cli, run, show, undo, validate,
+        report as report_cli, run, schedule, schema, show, undo, validate,
     },
     config,
     journal::Reader,
@@ -78,6 +78,10 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
         Command::Validate { paths, deny_warnings } => {
             validate(config, paths, cli.output, deny_warnings)
         }
+        Command::Schedule(args) => {
+            say(&schedule::run(&args, cli.output)?);
+            Ok(0)
+        }
         Command::History { drill, limit } => {
             history(config, drill.as_deref(), limit, cli.output).await
         }
@@ -116,6 +120,10 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
                     Ok(0)
                 }
             }
+        }
+        Command::Schema { language } => {
+            say(&schema::text(language));
+            Ok(0)
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut stdout());

@@ -1,7 +1,7 @@
 //! A port-forward into a sandbox, against a real API server: what comes through, and for all that
 //! does not come through the sentence that says why.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use firedrill::{
@@ -200,13 +200,27 @@ async fn comes_through(ground: &mut Ground) -> anyhow::Result<()> {
         forward::connects(&ground.cluster, &ground.place("database", "sql"), 0, LIMIT).await?;
     assert_eq!(backend.port, 5432);
 
-    // What is open is closed when it is dropped.
+    // What is open is closed when it is dropped, and so was all before it.
+    let log = &ground.lab.control_plane().audit_log;
     let open = forward::open(&ground.cluster, &web, 0, LIMIT).await?;
-    let inside = ground.lab.inside();
-    let count = |count| move || async move { Ok(inside.open() == count) };
-    lab::wait::until("it is open", LIMIT, count(1)).await?;
+    open_forwards(log, 1).await?;
     drop(open);
-    lab::wait::until("it is closed", LIMIT, count(0)).await
+    open_forwards(log, 0).await
+}
+
+/// The API server logs a forward when it begins and when it has ended.
+async fn open_forwards(log: &Path, wanted: usize) -> anyhow::Result<()> {
+    lab::wait::until(&format!("{wanted} forwards are open"), LIMIT, || async {
+        let text = std::fs::read_to_string(log)?;
+        let count = |stage: &str| {
+            let stage = format!("\"stage\":\"{stage}\"");
+            let forwards = text.lines().filter(|line| line.contains("/portforward?"));
+            forwards.filter(|line| line.contains(&stage)).count()
+        };
+        let (begun, ended) = (count("ResponseStarted"), count("ResponseComplete"));
+        Ok(begun > 5 && begun.saturating_sub(ended) == wanted)
+    })
+    .await
 }
 
 async fn leads_nowhere(ground: &mut Ground) -> anyhow::Result<()> {
@@ -311,8 +325,9 @@ async fn is_cut(ground: &mut Ground) -> anyhow::Result<()> {
     assert_eq!(get(&through, &web, 0, LIMIT).await?.answer.status, 200);
     ground.lab.inside().set(Mode::Half)?;
     let inside = ground.lab.inside();
+    let before = inside.asked();
     let cut = async {
-        lab::wait::until("it is asked", LIMIT, || async { Ok(inside.open() == 1) }).await?;
+        lab::wait::until("it is asked", LIMIT, || async { Ok(inside.asked() > before) }).await?;
         proxy.stop().await;
         anyhow::Ok(())
     };

@@ -187,7 +187,9 @@ impl Asker {
     }
 
     fn cluster(&self, name: &str) -> Result<&Cluster, Red> {
-        self.clusters.get(name).ok_or_else(|| Red::because(format!("{name} is not connected")))
+        self.clusters
+            .get(name)
+            .ok_or_else(|| Red::because(format!("cluster {name} is not connected")))
     }
 
     /// The sandbox's namespace for one of the backup, or for the only one.

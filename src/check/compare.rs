@@ -237,9 +237,10 @@ mod tests {
         ] {
             assert_eq!(quantity(a), quantity(b), "{a} = {b}");
         }
-        for bad in
-            ["", "-", "m", "1x", "1 Gi", "Gi", "1GI", "1gi", "1.2.3", "1e", "1e99", "--1", "1ki", "true", "1K"]
-        {
+        for bad in [
+            "", "-", "m", "1x", "1 Gi", "Gi", "1GI", "1gi", "1.2.3", "1e", "1e99", "--1", "1ki",
+            "true", "1K",
+        ] {
             assert!(Quantity::parse(bad).is_none(), "{bad}");
         }
         assert!(Quantity::parse(&"9".repeat(60)).is_none(), "too long is none, not a panic");
@@ -282,7 +283,11 @@ mod tests {
                 Some(json!("many")),
                 Some("is `many`, which is neither a number nor a quantity"),
             ),
-            (atleast("0"), Some(json!(true)), Some("is true, which is neither a number nor a quantity")),
+            (
+                atleast("0"),
+                Some(json!(true)),
+                Some("is true, which is neither a number nor a quantity"),
+            ),
             (Test::Exists(true), Some(json!("")), None),
             (Test::Exists(true), None, Some("is not there")),
             (Test::Exists(false), None, None),

@@ -102,10 +102,7 @@ mod tests {
         for (wanted, why) in [
             (has("Available", "False"), "has condition Available=True, not False"),
             (has("Broken", "True"), "has condition Broken=False, not True: None, all is well"),
-            (
-                has("Ready", "True"),
-                "has no condition Ready; it has Progressing, Available, Broken",
-            ),
+            (has("Ready", "True"), "has no condition Ready; it has Progressing, Available, Broken"),
         ] {
             assert_eq!(judge(&object, &wanted), Err(why.to_owned()));
         }
@@ -139,10 +136,8 @@ mod tests {
 
     #[test]
     fn a_field_is_judged() {
-        let field = |path: &str, test: Test| Wanted::Field {
-            path: FieldPath::parse(path).unwrap(),
-            test,
-        };
+        let field =
+            |path: &str, test: Test| Wanted::Field { path: FieldPath::parse(path).unwrap(), test };
         let object = deployment(1, 1);
         let at_least = |text| Test::AtLeast(Quantity::parse(text).unwrap());
         assert_eq!(

@@ -205,7 +205,11 @@ mod tests {
             let parsed = FieldPath::parse(path).expect(path);
             assert_eq!(parsed.find(&object), found.as_ref(), "{path}");
             assert_eq!(parsed.to_string(), shown);
-            assert_eq!(FieldPath::parse(shown).as_ref(), Ok(&parsed), "what is shown can be written");
+            assert_eq!(
+                FieldPath::parse(shown).as_ref(),
+                Ok(&parsed),
+                "what is shown can be written"
+            );
         }
         assert!(FieldPath::parse("status.x").unwrap().is_status());
         assert!(!FieldPath::parse("spec.status").unwrap().is_status());

@@ -231,10 +231,11 @@ fn target(slice: &EndpointSlice, wanted: &ServicePort) -> Option<u16> {
             && protocol(port.protocol.as_deref()) == "TCP"
     };
     let port = slice.ports.iter().flatten().find(same)?;
-    let number = port.port.unwrap_or_else(|| match &wanted.target_port {
+    let own = match &wanted.target_port {
         Some(IntOrString::Int(number)) => *number,
         _ => wanted.port,
-    });
+    };
+    let number = port.port.unwrap_or(own);
     u16::try_from(number).ok().filter(|number| *number > 0)
 }
 

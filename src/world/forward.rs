@@ -165,7 +165,7 @@ pub async fn get(
 }
 
 /// Whether anything listens: opens a port-forward and closes it again. A kubelet refuses at once
-/// and says nothing else, so a port counts as open when it was silent for [`QUIET`] (or half of
+/// and says nothing else, so a port counts as open when it was silent for a second (or half of
 /// `within`, if that is less) or has sent something.
 ///
 /// # Errors

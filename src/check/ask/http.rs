@@ -38,8 +38,7 @@ impl Clients {
         if let Some(client) = known(&self.own) {
             return Ok(client);
         }
-        let red =
-            |why: String| Red::because(format!("the CA file {}: {why}", file.display()));
+        let red = |why: String| Red::because(format!("the CA file {}: {why}", file.display()));
         let text = read(file).await.map_err(|why| red(why))?;
         let ca = Certificate::from_pem_bundle(&text).map_err(|error| red(root(&error)))?;
         if ca.is_empty() {
@@ -164,11 +163,7 @@ pub(super) fn join(base: &str, path: &str) -> String {
 
 /// Sends, and reads the body up to `limit`: a service that sends its head and then hangs does not
 /// serve.
-pub(super) async fn fetch(
-    url: &str,
-    request: RequestBuilder,
-    limit: usize,
-) -> Result<Reply, Red> {
+pub(super) async fn fetch(url: &str, request: RequestBuilder, limit: usize) -> Result<Reply, Red> {
     let mut status = None;
     let read = async {
         let mut response = request.send().await?;

@@ -17,11 +17,7 @@ use crate::check::{
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 impl Asker {
-    pub(super) async fn promql(
-        &self,
-        check: &PromqlCheck,
-        timeout: Duration,
-    ) -> Result<u16, Red> {
+    pub(super) async fn promql(&self, check: &PromqlCheck, timeout: Duration) -> Result<u16, Red> {
         // The server gives up when we do: a query that nobody waits for would still cost it.
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("query", &check.query)

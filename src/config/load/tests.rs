@@ -1,7 +1,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::drill::render::{self, Sources};
+use crate::drill::{
+    render::{self, Sources},
+    schema,
+};
 
 const GOOD: &str = r#"apiVersion: firedrill.dev/v1alpha1
 kind: Configuration
@@ -22,6 +25,7 @@ fn after(from: &str, to: &str) -> String {
     let path = Path::new("config/firedrill.yaml");
     let (config, problems) = parse(path, &text);
     assert!(config.is_none());
+    schema::tests::agrees_on_configuration(&text, &problems);
     render::text(&problems, &Sources::of(path, &text), false)
 }
 

@@ -139,3 +139,6 @@ fn one(
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

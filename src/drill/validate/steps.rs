@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::unique_name;
 use crate::{
+    clock::millis,
     drill::{
         Retry, Step, StepKind, When,
         decode::{At, Decoder, Object, Reference},
@@ -12,6 +13,7 @@ use crate::{
         suggest, table,
     },
     kind::{check, drain_nodes, velero_restore, workloads_ready},
+    report::words,
 };
 
 /// A step as far as it could be decoded: others may refer to it even if its inside is wrong.
@@ -68,6 +70,29 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
     let name = object.text(out, "name");
     let timeout = object.duration(out, "timeout");
     let when = object.text(out, "when");
+    let retry = object.object(out, "retry").map_or(Some(Retry::default()), |retry| {
+        let (attempts, backoff) = (retry.count(out, "attempts"), retry.duration(out, "backoff"));
+        let (attempts, backoff) = (attempts?, backoff?);
+        let all = u32::try_from(attempts.value).unwrap_or(u32::MAX);
+        let between = backoff.value.saturating_mul(all.saturating_sub(1));
+        let each = timeout.as_ref().map_or(Duration::ZERO, |timeout| timeout.value);
+        let whole = each.saturating_mul(all).saturating_add(between);
+        // A single attempt that is too long has a message of its own.
+        if let Some(deadline) = deadline.filter(|it| all > 1 && each <= *it && whole > *it) {
+            let what = if each.is_zero() {
+                "the pauses between its attempts are"
+            } else {
+                "its attempts and the pauses between them may be"
+            };
+            let [whole, deadline] = [whole, deadline].map(|it| words::limit(millis(it)));
+            let message =
+                format!("{what} {whole} together, and the drill's deadline is {deadline}");
+            out.warning(Code::UnreachableLimit, &attempts.span, &attempts.key, message).help(
+                "no attempt begins after the deadline: lengthen `spec.deadline`, or try less",
+            );
+        }
+        Some(Retry { attempts: all, backoff: backoff.value })
+    });
     if let (Some(timeout), Some(deadline)) = (&timeout, deadline)
         && timeout.value > deadline
     {
@@ -82,12 +107,12 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
     let kind = object.which(&table::names(fields::KINDS));
     let spec = kind
         .and_then(|kind| object.object(out, kind).and_then(|inner| step_kind(out, kind, &inner)));
-    let step = match (&name, spec, when) {
-        (Some(name), Some(kind), Some(when)) => Some(Step {
+    let step = match (&name, spec, when, retry) {
+        (Some(name), Some(kind), Some(when), Some(retry)) => Some(Step {
             name: name.value.clone(),
             kind,
             timeout: timeout.map(|at| at.value),
-            retry: Retry::default(),
+            retry,
             when: if when.value == "always" { When::Always } else { When::Passed },
         }),
         _ => None,

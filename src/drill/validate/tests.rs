@@ -1,12 +1,13 @@
 //! Golden texts of mistakes: each is one edit of a good drill. Look at the snapshots beside this
 //! file as a reader of the message would.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::drill::{
-    Goal, StepKind, When, load,
+    Goal, Retry, StepKind, When, load,
     problem::{Code, Severity},
     render::{self, Sources},
+    schema,
 };
 
 const GOOD: &str = r#"apiVersion: firedrill.dev/v1alpha1
@@ -48,6 +49,7 @@ fn after(from: &str, to: &str) -> String {
     let path = Path::new("drills/all-kinds.yaml");
     let loaded = load(path, &text);
     assert_eq!(loaded.has_errors(), loaded.drills.is_empty(), "an error means no drill");
+    schema::tests::agrees(&text, &loaded.problems);
     render::text(&loaded.problems, &Sources::of(path, &text), false)
 }
 
@@ -124,12 +126,20 @@ mistakes! {
     url_of_another_scheme: "http://127.0.0.1:8080" => "ftp://127.0.0.1:8080";
     objective_without_goal: "recoveryTime: 15m, from: restore, until: serving" => "";
     objective_half: ", from: restore, until: serving" => ", from: restore, of: restore";
-    guards_not_yet: "  checks:" => "  guards:\n    - {name: quiet, promql: {query: up}}\n  checks:";
+    promql_without_expectation: "  checks:" => "  guards:
+    - {name: quiet, promql: {query: up}}
+  checks:";
     kind_not_yet: "workloadsReady: {in: restore, stableFor: 10s}" => "etcdSnapshot: {store: lab}";
-    check_not_yet: "http: {target: shop, path: /healthz, status: 200}" => "tcp: {port: 1}";
+    tcp_without_host: "http: {target: shop, path: /healthz, status: 200}" => "tcp: {port: 1}";
     bad_cron: "0 3 * * mon" => "0 0 3 * * mon";
     bad_time_zone: "Europe/Berlin" => "Europe/Berln";
     timeout_beyond_deadline: "timeout: 20m" => "timeout: 2h";
+    retry_without_attempts: "timeout: 20m" => "retry: {backoff: 5s}";
+    retry_too_often: "timeout: 20m" => "retry: {attempts: 11, backoff: -1s}";
+    retry_misspelt: "timeout: 20m" => "retry: {attemps: 3}";
+    retry_not_a_map: "timeout: 20m" => "retry: 3";
+    retry_beyond_deadline: "timeout: 20m" => "timeout: 20m\n      retry: {attempts: 3, backoff: 1m}";
+    pauses_beyond_deadline: "timeout: 20m" => "retry: {attempts: 3, backoff: 45m}";
     merge_key: "  cluster: lab" => "  <<: {cluster: lab}";
     another_kind: "kind: Drill" => "kind: Deployment";
     a_configuration: "kind: Drill" => "kind: Configuration";
@@ -137,6 +147,25 @@ mistakes! {
     syntax: "namespaces: [shop]" => "namespaces: [shop";
     unknown_tag: "cluster: lab" => "cluster: !env LAB";
     control_characters: "cluster: lab" => "cluster: \"\\e[2Jlab\"";
+}
+
+#[test]
+fn a_step_is_tried_once_unless_it_says_otherwise() {
+    for (keys, attempts, backoff) in [
+        ("timeout: 20m", 1, 10),
+        ("retry: {attempts: 1}", 1, 10),
+        ("retry: {attempts: 3}", 3, 10),
+        ("timeout: 10m\n      retry: {attempts: 3, backoff: 15s}", 3, 15),
+        ("retry: {attempts: 10, backoff: 0s}", 10, 0),
+    ] {
+        let loaded = load(Path::new("a.yaml"), &GOOD.replace("timeout: 20m", keys));
+        assert_eq!(loaded.problems, [], "{keys}");
+        let [drill] = loaded.drills.as_slice() else { panic!("one drill") };
+        let backoff = Duration::from_secs(backoff);
+        assert_eq!(drill.steps[0].retry, Retry { attempts, backoff }, "{keys}");
+        assert_eq!(drill.outline(backoff).steps[0].attempts, attempts);
+        assert_eq!(drill.steps[1].retry, Retry::default());
+    }
 }
 
 #[test]

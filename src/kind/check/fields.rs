@@ -118,12 +118,8 @@ pub const TCP: Table = Table {
         IN,
         NAMESPACE,
         SERVICE,
-        Field::required(
-            "port",
-            Shape::Port,
-            "The port's number; of a Service its name or number.",
-        )
-        .example("5432"),
+        Field::required("port", Shape::Port, "The port's number; of a Service its name or number.")
+            .example("5432"),
     ]],
     rules: &[
         Rule::One(&["host", "in"]),
@@ -197,12 +193,8 @@ pub const FIELD: Table = Table {
         Field::optional("equals", Shape::Scalar, "It must be this.").example("Bound"),
         Field::optional("notEquals", Shape::Scalar, "It must be there and not be this.")
             .example("Lost"),
-        Field::optional(
-            "atLeast",
-            Shape::Scalar,
-            "It must be at least this number or quantity.",
-        )
-        .example("2"),
+        Field::optional("atLeast", Shape::Scalar, "It must be at least this number or quantity.")
+            .example("2"),
         Field::optional("atMost", Shape::Scalar, "It must be at most this number or quantity.")
             .example("500m"),
         Field::optional("exists", Shape::Flag, "Whether it must be there.").example("true"),

@@ -77,7 +77,8 @@ fn one(walk: &Walk<'_>, check: &str) -> Availability {
             out.advance(&mut since, &mut run, red, last);
         }
     }
-    out.limit = walk.outline.fail_after_millis.get(check).map(|limit| judge(&out, &red_time, *limit));
+    out.limit =
+        walk.outline.fail_after_millis.get(check).map(|limit| judge(&out, &red_time, *limit));
     out
 }
 
@@ -223,10 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_red_at_the_end_is_known_up_to_the_last_answer() {
-        let samples = [
-            (What::Red, 1_000, None),
-            (What::CheckEnded, 6_000, Some(5_200)),
-        ];
+        let samples = [(What::Red, 1_000, None), (What::CheckEnded, 6_000, Some(5_200))];
         let limit = run(4_500, &samples).availability[0].limit.clone().expect("a limit");
         assert_eq!((limit.lower_millis, limit.upper_millis), (4_200, 5_000));
         assert_eq!(limit.standing, Standing::Unproven);

@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
-    Attempt, Availability, EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step, Summary,
-    checks, effects::Ledger, measure,
+    Attempt, Availability, EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step,
+    Summary, checks, effects::Ledger, measure,
 };
 
 /// Who wrote an entry, and in which boot: two instants are compared only if both are equal.
@@ -226,10 +226,9 @@ impl<'a> Walk<'a> {
                 reason,
                 self.steps.iter().map(|run| run.step.outcome),
                 // The time that a check may be red is an objective like any other.
-                out.objectives
-                    .iter()
-                    .map(|objective| objective.standing)
-                    .chain(out.availability.iter().filter_map(|it| Some(it.limit.as_ref()?.standing))),
+                out.objectives.iter().map(|objective| objective.standing).chain(
+                    out.availability.iter().filter_map(|it| Some(it.limit.as_ref()?.standing)),
+                ),
             )
         });
         out.why = self.why(out.verdict, &out.objectives, &out.availability);
@@ -289,7 +288,9 @@ impl<'a> Walk<'a> {
         };
         let plain = |text: &str| Some(text.to_owned());
         match reason {
-            Reason::Completed => step().or_else(objective).or_else(check).or(plain("a step did not end")),
+            Reason::Completed => {
+                step().or_else(objective).or_else(check).or(plain("a step did not end"))
+            }
             Reason::StepFailed => step().or(plain("a step failed")),
             Reason::Refused => self.refusals.first().cloned().or(plain("refused")),
             Reason::Check => plain("a background check was red for too long"),

@@ -12,6 +12,9 @@ use crate::drill::{problem::quote, suggest};
 const FORM: &str =
     "five fields: minute, hour, day of month, month, day of week, such as `0 3 * * mon`";
 
+/// A macro where a field should be.
+const MACRO_ALONE: &str = "a macro such as `@daily` stands alone";
+
 fn refuse(
     span: std::ops::Range<usize>,
     message: impl Into<String>,
@@ -90,6 +93,9 @@ pub fn not_five_fields(expression: &str, words: &[Word<'_>]) -> Result<(), CronE
     let (Some(first), Some(last)) = (words.first(), words.last()) else {
         return Err(unreadable(expression));
     };
+    if let Some(name) = words.iter().find(|word| word.text.starts_with('@')) {
+        return Err(refuse(name.span(), MACRO_ALONE, format!("write {FORM}")));
+    }
     let upper = first.text.to_ascii_uppercase();
     if upper.starts_with("TZ=") || upper.starts_with("CRON_TZ=") {
         return Err(refuse(
@@ -177,7 +183,7 @@ pub fn strange(rule: &Rule, item: &Word<'_>) -> Result<(), CronError> {
     if item.text.contains('#') {
         let nth = upper.split_once('#').and_then(|(day, n)| Some((day, n.parse::<u8>().ok()?)));
         let help = match nth {
-            Some((day, n @ 1..=4)) if rule.is_weekday() => format!(
+            Some((day, n @ 1..=4)) if rule.is_weekday() && !day.is_empty() => format!(
                 "write days {}-{} as day of month, `{}` as day of week, and dayMatch `and`",
                 n * 7 - 6,
                 n * 7,
@@ -211,10 +217,10 @@ pub fn strange(rule: &Rule, item: &Word<'_>) -> Result<(), CronError> {
         return Err(refuse(span, "a number has no sign here", "leave the `+` out"));
     }
     if let Some(span) = at('@') {
-        return Err(refuse(span, "a macro such as `@daily` stands alone", format!("write {FORM}")));
+        return Err(refuse(span, MACRO_ALONE, format!("write {FORM}")));
     }
     if let Some(span) = at('.') {
-        return Err(refuse(span, "numbers are whole", format!("write {FORM}")));
+        return Err(refuse(span, "numbers are whole", "leave the point and what follows it out"));
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | '-');
     if let Some((byte, c)) = item.text.char_indices().find(|(_, c)| !legal(*c)) {
@@ -323,7 +329,8 @@ pub fn backwards(
     let help = if step.is_some() {
         "no range wraps: list the numbers".to_owned()
     } else if rule.is_weekday() && to == 0 {
-        format!("no range wraps; Sunday is also 7: write `{from}-7`")
+        let days = if from == 7 { "7".to_owned() } else { format!("{from}-7") };
+        format!("no range wraps; Sunday is also 7: write `{days}`")
     } else {
         let piece = |from: u8, to: u8| {
             if from == to { from.to_string() } else { format!("{from}-{to}") }

@@ -129,11 +129,14 @@ impl ForwardError {
     }
 }
 
-/// The verb that RBAC's refusal names: `User "x" cannot create resource "pods/portforward" ...`.
-/// An admission policy's refusal names none.
+/// The verb that RBAC's refusal names: `User "x" cannot get resource "pods/portforward" ...`. Where
+/// `create` is missing Kubernetes 1.36 gives no reason at all: `pods "web-1" is forbidden: `. An
+/// admission policy's refusal has a reason and names no verb.
 fn verb(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("\" cannot ")?;
-    rest.split_once(" resource ").map(|(verb, _)| verb)
+    match message.split_once("\" cannot ") {
+        Some((_, rest)) => rest.split_once(" resource ").map(|(verb, _)| verb),
+        None => message.trim_end().ends_with(" is forbidden:").then_some("create"),
+    }
 }
 
 /// Container runtimes answer over several lines.
@@ -180,6 +183,7 @@ mod tests {
                 )
             );
         }
+        assert!(said(403, "pods \"web-1\" is forbidden: ").contains("may not create pods/portf"));
         assert_eq!(
             said(422, "ValidatingAdmissionPolicy 'firedrill-forwards' denied request: no"),
             "no port-forward to pod web-1: ValidatingAdmissionPolicy 'firedrill-forwards' denied \

@@ -205,17 +205,16 @@ fn promql(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<PromqlCheck> {
         ("atMost", Expect::AtMost),
         ("below", Expect::Below),
     ];
-    let expect =
-        match object.which(&["expect", "above", "atLeast", "equals", "atMost", "below"]) {
-            Some("expect") => object.text(out, "expect").map(|at| match at.value.as_str() {
-                "empty" => Expect::Empty,
-                _ => Expect::NotEmpty,
-            }),
-            Some(key) => compared
-                .iter()
-                .find(|(name, _)| *name == key)
-                .and_then(|(_, expect)| object.number(out, key).map(|at| expect(at.value))),
-            None => None,
-        };
+    let expect = match object.which(&["expect", "above", "atLeast", "equals", "atMost", "below"]) {
+        Some("expect") => object.text(out, "expect").map(|at| match at.value.as_str() {
+            "empty" => Expect::Empty,
+            _ => Expect::NotEmpty,
+        }),
+        Some(key) => compared
+            .iter()
+            .find(|(name, _)| *name == key)
+            .and_then(|(_, expect)| object.number(out, key).map(|at| expect(at.value))),
+        None => None,
+    };
     Some(PromqlCheck { at: at?, query: query?.value, expect: expect? })
 }
