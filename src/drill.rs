@@ -27,7 +27,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     check::Question,
-    kind::{drain_nodes, velero_restore, workloads_ready},
+    kind::{
+        backup_freshness, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
+        workloads_ready,
+    },
     schedule::Cron,
 };
 
@@ -58,6 +61,9 @@ pub struct Drill {
     pub steps: Vec<Step>,
     /// What the run must achieve.
     pub objectives: Vec<Objective>,
+    /// What it asks for that this version cannot do, in one sentence each. Such a drill is refused
+    /// a run.
+    pub pending: Vec<String>,
     /// The file it was read from.
     pub path: PathBuf,
     /// Its YAML document, as written.
@@ -187,6 +193,12 @@ pub enum StepKind {
     DrainNodes(drain_nodes::Spec),
     /// Asks a question until it is answered well.
     Check(crate::kind::check::Spec),
+    /// Makes a Velero backup.
+    VeleroBackup(velero_backup::Spec),
+    /// Judges the freshness of Velero's backups.
+    BackupFreshness(backup_freshness::Spec),
+    /// Verifies an etcd snapshot.
+    EtcdSnapshot(etcd_snapshot::Spec),
 }
 
 impl StepKind {
@@ -198,16 +210,40 @@ impl StepKind {
             Self::WorkloadsReady(_) => "workloadsReady",
             Self::DrainNodes(_) => "drainNodes",
             Self::Check(_) => "check",
+            Self::VeleroBackup(_) => "veleroBackup",
+            Self::BackupFreshness(_) => "backupFreshness",
+            Self::EtcdSnapshot(_) => "etcdSnapshot",
         }
     }
 
-    /// The earlier step whose sandbox it reads, if it reads one.
+    /// Names of earlier steps that it reads.
     #[must_use]
-    pub fn reads(&self) -> Option<&str> {
+    pub fn reads(&self) -> Vec<&str> {
         match self {
-            Self::WorkloadsReady(spec) => Some(&spec.within),
-            Self::Check(spec) => spec.question.within(),
-            Self::VeleroRestore(_) | Self::DrainNodes(_) => None,
+            Self::WorkloadsReady(spec) => vec![&spec.within],
+            Self::VeleroRestore(spec) => match &spec.backup {
+                velero_restore::spec::Source::Step(step) => vec![step],
+                _ => Vec::new(),
+            },
+            Self::Check(spec) => spec.question.within().into_iter().collect(),
+            Self::DrainNodes(_)
+            | Self::VeleroBackup(_)
+            | Self::BackupFreshness(_)
+            | Self::EtcdSnapshot(_) => Vec::new(),
+        }
+    }
+
+    /// The shortest time in which it can pass, whatever the world does.
+    #[must_use]
+    pub fn least(&self) -> Duration {
+        match self {
+            Self::WorkloadsReady(spec) => spec.stable_for,
+            Self::DrainNodes(spec) => spec.stable_for,
+            Self::Check(spec) => spec.every.saturating_mul(spec.successes.saturating_sub(1)),
+            Self::VeleroRestore(_)
+            | Self::VeleroBackup(_)
+            | Self::BackupFreshness(_)
+            | Self::EtcdSnapshot(_) => Duration::ZERO,
         }
     }
 }

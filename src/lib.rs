@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drill;
+pub mod halt;
 pub mod journal;
 pub mod kind;
 pub mod mark;

@@ -145,7 +145,8 @@ async fn guards(world: &World) -> Rows {
     let World { lab, prometheus, shop, .. } = world;
     let calm = world.guard("no-incident", FIRING, json!({"expect": "empty"}));
     let sees = world.guard("sees", "up{job=\"page\"}", json!({"atLeast": 1}));
-    let look = json!([{"name": "look", "check": {"http": {"url": shop.url(), "path": "/healthz"}}}]);
+    let look =
+        json!([{"name": "look", "check": {"http": {"url": shop.url(), "path": "/healthz"}}}]);
     prometheus.page(Some("incident 0\n"));
     prometheus.wait_for("incident == 0", 1, LIMIT).await?;
     prometheus.wait_for(FIRING, 0, LIMIT).await?;
@@ -193,10 +194,19 @@ async fn object(world: &World) -> Rows {
     let available = json!({"condition": {"type": "Available"}});
     let steps = json!([
         step("available", ask("web", available.clone())),
-        step("enough", ask("web", json!({"field": {"path": "{.status.readyReplicas}", "atLeast": 6}}))),
-        step("small", ask("web", json!({"field": {
-            "path": "spec.template.spec.containers[0].resources.requests.cpu", "atMost": "0.05",
-        }}))),
+        step(
+            "enough",
+            ask("web", json!({"field": {"path": "{.status.readyReplicas}", "atLeast": 6}}))
+        ),
+        step(
+            "small",
+            ask(
+                "web",
+                json!({"field": {
+                    "path": "spec.template.spec.containers[0].resources.requests.cpu", "atMost": "0.05",
+                }})
+            )
+        ),
     ]);
     let text = drill(json!({}), steps);
     let mut rows = Vec::new();
@@ -230,7 +240,8 @@ async fn object(world: &World) -> Rows {
 
 /// What no file of config/rbac can know: the one object, and objects of any sandbox.
 fn rights(namespace: &str) -> Vec<Value> {
-    let account = json!([{"kind": "ServiceAccount", "name": "firedrill", "namespace": "firedrill"}]);
+    let account =
+        json!([{"kind": "ServiceAccount", "name": "firedrill", "namespace": "firedrill"}]);
     let name = format!("looks-into-{namespace}");
     vec![
         json!({
@@ -310,9 +321,21 @@ async fn red(world: &World) -> Rows {
         "http": {"url": world.shop.url(), "path": "/healthz"}, "successes": 24, "every": "500ms",
     }}]);
     for (name, key, limit, code, words) in [
-        ("fail-after-missed", "failAfter", "500ms", 1, vec!["check answers was red for", "against"]),
+        (
+            "fail-after-missed",
+            "failAfter",
+            "500ms",
+            1,
+            vec!["check answers was red for", "against"],
+        ),
         ("fail-after-met", "failAfter", "1m", 0, vec![]),
-        ("abort-after", "abortAfter", "1s", 3, vec!["check answers has been red for", "answered 503"]),
+        (
+            "abort-after",
+            "abortAfter",
+            "1s",
+            3,
+            vec!["check answers has been red for", "answered 503"],
+        ),
     ] {
         switch.set(200);
         let mut check = json!({
@@ -379,8 +402,9 @@ impl Switch {
                 // A GET comes in one piece on loopback.
                 let _ = stream.read(&mut request).await;
                 let status = now.load(Ordering::SeqCst);
-                let answer =
-                    format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });

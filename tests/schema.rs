@@ -2,6 +2,7 @@
 //! what the field tables say, and the samples keep to them. `just schema` writes them anew.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -11,8 +12,9 @@ use firedrill::{
     cli::schema::{Language, text},
     config,
     drill::{
-        fields, read,
+        self, fields, read,
         reference::{Page, page},
+        table::{Need, Shape},
     },
 };
 
@@ -71,6 +73,37 @@ fn the_reference_pages_are_the_tables() {
             root: &config::fields::CONFIGURATION,
         }),
     );
+}
+
+/// The words that a fuzzer puts together: every key, choice, default and example.
+#[test]
+fn the_fuzzers_dictionary_is_the_tables() {
+    let mut words = BTreeSet::new();
+    for root in [&fields::DRILL, &config::fields::CONFIGURATION] {
+        drill::schema::walk(root, &mut |table| {
+            for field in table.fields() {
+                words.insert(format!("{}: ", field.name));
+                words.extend(field.example.map(str::to_owned));
+                if let Need::Default(text) = field.need {
+                    words.insert(text.to_owned());
+                }
+                if let Shape::Choice(choices) = field.shape {
+                    words.extend(choices.iter().map(|word| (*word).to_owned()));
+                }
+            }
+        });
+    }
+    words.remove("");
+    words.extend(
+        ["---\n", "...\n", "&a ", "*a", "<<: ", "!!str ", "? ", "|\n", ">-\n", "~", "{", "}", "- "]
+            .map(str::to_owned),
+    );
+    let escaped = words.iter().map(|word| {
+        let plain = word.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\x0a");
+        format!("\"{plain}\"\n")
+    });
+    let head = "# Made from the field tables by `just schema`. Edits here are lost.\n";
+    published("tests/fuzz/language.dict", &format!("{head}{}", escaped.collect::<String>()));
 }
 
 /// In an empty folder, without any configuration.

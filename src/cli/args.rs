@@ -45,6 +45,15 @@ pub enum Format {
     Json,
 }
 
+/// Whether `validate` looks at the files that a configuration names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Files {
+    /// Tokens, certificates, kubeconfigs: are they there, and can they be used
+    Always,
+    /// Only the configuration itself, the same everywhere
+    Never,
+}
+
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -63,6 +72,11 @@ pub enum Command {
         /// Count warnings as errors
         #[arg(long)]
         deny_warnings: bool,
+        /// Whether to look at the files that the configuration names
+        ///
+        /// Without it: only if there is no PATH, because then it is about this machine.
+        #[arg(long, value_enum, value_name = "WHEN")]
+        files: Option<Files>,
     },
     /// Show the next slots of a cron expression
     Schedule(ScheduleArgs),

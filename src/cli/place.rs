@@ -219,7 +219,6 @@ fn invalid(problems: &[Problem], path: &Path, text: &str) -> Exit {
 pub(super) fn problems_of(problems: &[Problem], sources: &render::Sources) -> Exit {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let mut exit = Exit::invalid(render::text(problems, sources, colour));
-    // It was made by a serialiser a moment ago; were it no JSON, the text still says everything.
-    exit.problems = serde_json::from_str(&render::json(problems)).unwrap_or_default();
+    exit.problems = render::values(problems);
     exit
 }

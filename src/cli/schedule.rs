@@ -97,9 +97,11 @@ fn instant(text: &str) -> Result<Timestamp, (String, &'static str)> {
     for c in text.chars() {
         form.push(if c.is_ascii_digit() { '0' } else { c.to_ascii_uppercase() });
     }
-    let Some(rest) = form.strip_prefix("0000-00-00T00:00:00") else {
-        return Err(not(""));
-    };
+    // RFC 3339 lets a blank stand for the T, and `date --rfc-3339` writes it so.
+    let rest = ["0000-00-00T00:00:00", "0000-00-00 00:00:00"]
+        .iter()
+        .find_map(|known| form.strip_prefix(known));
+    let Some(rest) = rest else { return Err(not("")) };
     let zone = match rest.strip_prefix('.') {
         Some(fraction) => {
             let zone = fraction.trim_start_matches('0');

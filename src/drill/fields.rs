@@ -1,8 +1,11 @@
 //! The fields of a drill. PURE.
 
-use crate::kind::{check, drain_nodes, velero_restore, workloads_ready};
+use crate::kind::{
+    backup_freshness, check, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
+    workloads_ready,
+};
 
-use super::table::{Field, Rule, Shape, Table, names};
+use super::table::{Field, Rule, Shape, Sort, Table, names};
 
 /// The version of the language.
 pub const API_VERSION: &str = "firedrill.dev/v1alpha1";
@@ -47,7 +50,7 @@ pub const SPEC: Table = Table {
             .example("The shop is lost; the newest backup brings it back."),
         Field::required(
             "cluster",
-            Shape::Name,
+            Shape::Configured(Sort::Cluster),
             "The cluster to drill, by its name in the configuration.",
         )
         .example("production"),
@@ -223,7 +226,6 @@ pub const STEP: Table = Table {
             ),
         ],
         KINDS,
-        LATER_KINDS,
     ],
     rules: &[Rule::One(&names(KINDS))],
 };
@@ -251,7 +253,7 @@ pub const RETRY: Table = Table {
 };
 
 /// What a step can do; exactly one of them stands in each step.
-pub const KINDS: &[Field; 4] = &[
+pub const KINDS: &[Field; 7] = &[
     Field::optional(
         "veleroRestore",
         Shape::Object(&velero_restore::fields::TABLE),
@@ -272,19 +274,25 @@ pub const KINDS: &[Field; 4] = &[
         Shape::Object(&check::fields::TABLE),
         "Asks a question until it is answered well.",
     ),
-];
-
-const LATER_KINDS: &[Field] = &[
-    Field::optional("veleroBackup", Shape::Later(OTHER_KINDS), "Makes a backup."),
+    Field::optional(
+        "veleroBackup",
+        Shape::Object(&velero_backup::fields::TABLE),
+        "Makes a Velero backup.",
+    )
+    .pending("this version makes no backups; let a Velero Schedule make them"),
     Field::optional(
         "backupFreshness",
-        Shape::Later(OTHER_KINDS),
-        "Judges how old the newest backup is.",
-    ),
-    Field::optional("etcdSnapshot", Shape::Later(OTHER_KINDS), "Verifies an etcd snapshot."),
+        Shape::Object(&backup_freshness::fields::TABLE),
+        "Judges the age, the gaps and the size of Velero's backups.",
+    )
+    .pending("this version judges no backups without restoring one; `veleroRestore` does both"),
+    Field::optional(
+        "etcdSnapshot",
+        Shape::Object(&etcd_snapshot::fields::TABLE),
+        "Verifies the newest etcd snapshot of a store.",
+    )
+    .pending("this version reads no snapshots; `etcdutl snapshot status` shows one by hand"),
 ];
-
-const OTHER_KINDS: &str = "kinds so far: `veleroRestore`, `workloadsReady`, `drainNodes`, `check`";
 
 /// One of `objectives`
 pub const OBJECTIVE: Table = Table {
@@ -353,7 +361,9 @@ mod tests {
             Shape::Count(least, most) => {
                 text.parse().is_ok_and(|n: u64| (least..=most).contains(&n))
             }
-            Shape::CountOrShare(..) => scalar::amount(text).is_ok(),
+            // In quotes, because YAML has other uses for `%`.
+            Shape::CountOrShare(..) => scalar::amount(text.trim_matches('"')).is_ok(),
+            Shape::Share => scalar::share(text.trim_matches('"')).is_ok(),
             Shape::Number => text.parse::<f64>().is_ok(),
             Shape::Flag => text == "true" || text == "false",
             // Written in flow style; the schema's test reads it as YAML.

@@ -166,6 +166,7 @@ fn value(shape: &Shape) -> String {
         Shape::Choice(all) => words(all, "or"),
         Shape::Step([]) => "name of a step".to_owned(),
         Shape::Step(kinds) => format!("name of a step of the kind {}", words(kinds, "or")),
+        Shape::Configured(sort) => format!("name of a {} of the configuration", sort.one()),
         Shape::Flag => "`true` or `false`".to_owned(),
         Shape::Count(least, most) => format!("whole number, {least} to {most}"),
         Shape::CountOrShare(least, most) => format!("whole number, {least} to {most}, or share"),
@@ -185,7 +186,7 @@ fn form(shape: &Shape) -> Option<(&'static str, &'static str)> {
         Shape::Text | Shape::TextOrEmpty => {
             ("text", "Any text. In quotes where YAML would read a number or a boolean.")
         }
-        Shape::Name | Shape::Step(_) => (
+        Shape::Name | Shape::Step(_) | Shape::Configured(_) => (
             "name",
             "A DNS-1123 label of at most 40 characters: `a-z`, `0-9` and `-`, with a letter or digit at both ends.",
         ),
@@ -197,6 +198,11 @@ fn form(shape: &Shape) -> Option<(&'static str, &'static str)> {
         Shape::CountOrShare(..) => {
             ("share", "Percent of all, in whole numbers from `1%` to `100%`.")
         }
+        Shape::Share => ("share", "A whole percentage from `1%` to `100%`, in quotes."),
+        Shape::LabelValue => (
+            "label value",
+            "Letters, digits, `-`, `_` and `.`, at most 63, as a label may have it.",
+        ),
         Shape::Number => ("number", "Any finite number."),
         Shape::Scalar => ("scalar", "A text, a number or a boolean."),
         Shape::Port => {

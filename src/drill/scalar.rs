@@ -221,6 +221,24 @@ pub fn amount(text: &str) -> Result<Amount, Wrong> {
     })
 }
 
+/// Parses a share such as `25%`: whole percent from 1 to 100.
+///
+/// # Errors
+/// For every other text.
+pub fn share(text: &str) -> Result<u8, Wrong> {
+    match amount(text) {
+        Ok(Amount::Percent(share)) => Ok(share),
+        Ok(Amount::Count(number)) if (1..=100).contains(&number) => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            format!("write `\"{number}%\"`"),
+        )),
+        _ => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            "write a share from `\"1%\"` to `\"100%\"`",
+        )),
+    }
+}
+
 /// Checks a port: a number from 1 to 65535, or the name of one (RFC 6335, as Kubernetes reads it:
 /// at most 15 characters, with a letter in it).
 ///

@@ -21,7 +21,6 @@ use super::{
     machine::{Illegal, Next},
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
-    recover::SWEEP_PATIENCE,
     retry,
     step::{Running, Shared, StepEnd},
     sweep::{self, Fence},
@@ -88,9 +87,12 @@ async fn whole(
     let names = vec![drill.cluster.clone()];
     record.append(opened(house, drill, id, trigger, &names)).await?;
 
-    let (clusters, mut failed) = house.connect(&names).await;
+    let standing = preflight::standing(house, &names).await;
+    let blocked = !standing.is_empty();
+    let (clusters, mut failed) = house.connect(if blocked { &[] } else { &names }).await;
     // Clusters that are only looked into: no Lease, no epoch, and nothing to recover there.
-    let (mut looked, unseen) = house.connect(&only_looked_into(drill)).await;
+    let others = if blocked { Vec::new() } else { only_looked_into(drill) };
+    let (mut looked, unseen) = house.connect(&others).await;
     failed.extend(unseen);
     looked.extend(clusters.clone());
     let (clusters, looked) = (Arc::new(clusters), Arc::new(looked));
@@ -112,7 +114,9 @@ async fn whole(
         waiting: Mutex::new(String::new()),
     });
     running.say("asking whether the drill may start");
-    let mut plans = if failed.is_empty() {
+    let mut plans = if !standing.is_empty() {
+        Plans { refusals: standing, ..Plans::default() }
+    } else if failed.is_empty() {
         preflight::plan(&running).await
     } else {
         let refusals = failed.iter().map(|(_, error)| error.to_string()).collect();
@@ -174,8 +178,9 @@ fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[
 async fn late_marks(running: &Running) -> Vec<String> {
     let clusters: Vec<String> = running.clusters.keys().cloned().collect();
     let instance = &running.house.config.instance;
+    let patience = running.house.config.patience.sweep;
     let swept =
-        sweep::sweep(&running.house, instance, SWEEP_PATIENCE, Fence::Leave, Some(&clusters)).await;
+        sweep::sweep(&running.house, instance, patience, Fence::Leave, Some(&clusters)).await;
     match swept {
         Ok(swept) => {
             let left = swept.summaries.iter().flat_map(|summary| &summary.leftovers);
@@ -210,6 +215,7 @@ async fn forward(
     let mut guards: Vec<Task<()>> = Vec::new();
     guards.push(guard::on_signal(running));
     guards.push(guard::on_deadline(running, deadline));
+    guards.push(guard::on_halt(running));
     if plans.writes {
         match guard::take_leases(running).await? {
             Ok(taken) => renewals.extend(taken),
@@ -347,6 +353,10 @@ async fn act(
             }
         }
         (StepKind::Check(spec), _) => Ok(kind::check::act::act(running, &step.name, spec).await),
+        (
+            StepKind::VeleroBackup(_) | StepKind::BackupFreshness(_) | StepKind::EtcdSnapshot(_),
+            _,
+        ) => Ok(StepEnd::failed("this version cannot run it, and should have refused")),
         (StepKind::VeleroRestore(_) | StepKind::DrainNodes(_), _) => {
             Ok(StepEnd::failed("it was not planned, which is a defect"))
         }

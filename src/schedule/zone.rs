@@ -109,7 +109,11 @@ fn own(name: &str) -> Option<TimeZone> {
 
 /// Why a name was not found.
 fn refused(name: &str) -> ZoneError {
-    let example = "write a name of the IANA database, such as `Europe/Berlin` or `UTC`";
+    let example = format!(
+        "write a name of the IANA database (here {}), such as `Europe/Berlin` or `UTC`",
+        database()
+    );
+    let example = example.as_str();
     let refuse = |why: &str, help: &str| ZoneError {
         message: format!("{} is not a time zone{why}", quote(name)),
         help: help.to_owned(),

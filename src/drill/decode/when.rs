@@ -54,7 +54,7 @@ impl Decoder<'_> {
     /// The place of a part of a text in the file: exact if the file has the text as it is, plain
     /// or in quotes; all of the scalar where escapes or folded lines lie between.
     fn within(&self, node: &Node, text: &str, part: Range<usize>) -> Span {
-        let written = self.lines.text().get(node.span.clone()).unwrap_or_default();
+        let written = self.text.get(node.span.clone()).unwrap_or_default();
         let quoted =
             |mark: char| written.strip_prefix(mark).is_some_and(|rest| rest.starts_with(text));
         let start = if !part.is_empty() && written.starts_with(text) {
@@ -67,3 +67,6 @@ impl Decoder<'_> {
         start + part.start..start + part.end
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,6 +122,14 @@ fn invalid(shape: &Shape, problem: &Problem) -> Seen {
         | Shape::Address
         | Shape::Port
         | Shape::ObjectName => !problem.message.contains("an empty text"),
+        // What is a quantity.
+        Shape::Scalar => true,
+        // What is a character, and what a pattern of `strftime` means.
+        Shape::Text | Shape::TextOrEmpty | Shape::File => {
+            !problem.message.contains("an empty text")
+        }
+        // A number in quotes is no matter of ranges.
+        Shape::CountOrShare(..) => problem.message.contains("found the text"),
         // Sums, and numbers of more than 64 bits.
         Shape::Duration | Shape::DurationOrZero => {
             problem.message.contains("longer than a year")

@@ -28,7 +28,9 @@ pub(super) fn schema(shape: &Shape) -> Schema {
     match *shape {
         Shape::Text | Shape::File => full(),
         Shape::TextOrEmpty => text(),
-        Shape::Name | Shape::Step(_) => Schema { max_length: Some(40), ..like(LABEL.to_owned()) },
+        Shape::Name | Shape::Step(_) | Shape::Configured(_) => {
+            Schema { max_length: Some(40), ..like(LABEL.to_owned()) }
+        }
         Shape::Namespace => Schema { max_length: Some(63), ..like(LABEL.to_owned()) },
         Shape::ObjectName => {
             Schema { max_length: Some(253), ..like(format!(r"{LABEL}(\.{LABEL})*")) }
@@ -40,6 +42,8 @@ pub(super) fn schema(shape: &Shape) -> Schema {
             any_of: vec![count(least, most), like("([0-9]+|0*(100|[1-9][0-9]?)%)".to_owned())],
             ..Schema::default()
         },
+        Shape::LabelValue => like(LABEL_NAME.to_owned()),
+        Shape::Share => like("0*(100|[1-9][0-9]?)%".to_owned()),
         Shape::Number => Schema { types: Types(&["number"]), ..Schema::default() },
         Shape::Scalar => {
             Schema { types: Types(&["string", "number", "boolean"]), ..Schema::default() }

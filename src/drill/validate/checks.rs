@@ -1,6 +1,6 @@
 //! Guards, background checks, and the sandboxes that checks name. PURE.
 
-use super::{steps::Decoded, unique_name};
+use super::{review, steps::Decoded, unique_name};
 use crate::{
     check::Question,
     drill::{
@@ -54,7 +54,8 @@ pub(super) fn background(out: &mut Decoder<'_>, spec: &Object<'_>) -> Vec<Backgr
         let every = object.duration(out, "every");
         let timeout = object.duration(out, "timeout");
         let successes = object.count(out, "successes").and_then(count);
-        let abort_after = object.duration(out, "abortAfter").map(|at| at.value);
+        let abort_after = object.duration(out, "abortAfter");
+        review::check(out, every.as_ref(), timeout.as_ref(), abort_after.as_ref());
         let fail_after = object.duration(out, "failAfter").map(|at| at.value);
         if let (Some(name), Some(question), Some(every), Some(timeout), Some(successes)) =
             (name, question, every, timeout, successes)
@@ -65,7 +66,7 @@ pub(super) fn background(out: &mut Decoder<'_>, spec: &Object<'_>) -> Vec<Backgr
                 every: every.value,
                 timeout: timeout.value,
                 successes,
-                abort_after,
+                abort_after: abort_after.map(|at| at.value),
                 fail_after,
             });
         }
@@ -80,7 +81,7 @@ fn count(at: At<u64>) -> Option<u32> {
 /// Notes every reference to a step since the last look, where there is none to refer to.
 fn no_sandbox(out: &mut Decoder<'_>, why: &str, help: &str) {
     for reference in out.take_references() {
-        out.error(Code::OutOfPlace, &reference.to.span, &reference.to.key, why).help(help);
+        out.error(Code::Conflict, &reference.to.span, &reference.to.key, why).help(help);
     }
 }
 
@@ -133,7 +134,7 @@ fn one(
         None if restored.len() > 1 => {
             let key = format!("{key}.in");
             let message = format!("step `{from}` restores several namespaces");
-            out.error(Code::MissingKey, &place(&key), &key, message)
+            out.error(Code::Conflict, &place(&key), &key, message)
                 .help(format!("add `namespace`, one of {}", known()));
         }
         None => {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::unique_name;
+use super::{review, unique_name};
 use crate::{
     clock::millis,
     drill::{
@@ -12,7 +12,10 @@ use crate::{
         problem::Code,
         suggest, table,
     },
-    kind::{check, drain_nodes, velero_restore, workloads_ready},
+    kind::{
+        backup_freshness, check, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
+        workloads_ready,
+    },
     report::words,
 };
 
@@ -22,6 +25,8 @@ pub(super) struct Decoded {
     pub name: Option<At<String>>,
     /// Its kind, if it has exactly one.
     pub kind: Option<&'static str>,
+    /// The earlier steps that it names.
+    pub reads: Vec<At<String>>,
     /// The step, if all of it is legal.
     pub step: Option<Step>,
 }
@@ -36,10 +41,12 @@ pub(super) fn decode(
     let mut references = Vec::new();
     let mut steps = Vec::new();
     for object in spec.objects(out, "steps").unwrap_or_default() {
-        let step = decode_one(out, &object, deadline);
+        let mut step = decode_one(out, &object, deadline);
         unique_name(out, &mut names, step.name.as_ref(), "step");
         let index = steps.len();
-        references.extend(out.take_references().into_iter().map(|reference| (index, reference)));
+        let taken = out.take_references();
+        step.reads.extend(taken.iter().map(|reference| reference.to.clone()));
+        references.extend(taken.into_iter().map(|reference| (index, reference)));
         steps.push(step);
     }
     for (index, reference) in &references {
@@ -107,6 +114,9 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
     let kind = object.which(&table::names(fields::KINDS));
     let spec = kind
         .and_then(|kind| object.object(out, kind).and_then(|inner| step_kind(out, kind, &inner)));
+    if let (Some(timeout), Some(spec)) = (&timeout, &spec) {
+        review::timeout_is_enough(out, timeout, spec.least());
+    }
     let step = match (&name, spec, when, retry) {
         (Some(name), Some(kind), Some(when), Some(retry)) => Some(Step {
             name: name.value.clone(),
@@ -117,7 +127,7 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
         }),
         _ => None,
     };
-    Decoded { name, kind, step }
+    Decoded { name, kind, reads: Vec::new(), step }
 }
 
 fn step_kind(out: &mut Decoder<'_>, kind: &str, object: &Object<'_>) -> Option<StepKind> {
@@ -128,6 +138,11 @@ fn step_kind(out: &mut Decoder<'_>, kind: &str, object: &Object<'_>) -> Option<S
         }
         "drainNodes" => drain_nodes::fields::decode(out, object).map(StepKind::DrainNodes),
         "check" => check::fields::decode(out, object).map(StepKind::Check),
+        "veleroBackup" => velero_backup::fields::decode(out, object).map(StepKind::VeleroBackup),
+        "backupFreshness" => {
+            backup_freshness::fields::decode(out, object).map(StepKind::BackupFreshness)
+        }
+        "etcdSnapshot" => etcd_snapshot::fields::decode(out, object).map(StepKind::EtcdSnapshot),
         // `kind` is one of `fields::KINDS`; a test decodes one step of each.
         _ => None,
     }

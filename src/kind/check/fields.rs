@@ -2,7 +2,7 @@
 
 use crate::drill::{
     decode::{Decoder, Object},
-    table::{Field, Rule, Shape, Table, names},
+    table::{Field, Rule, Shape, Sort, Table, names},
 };
 
 use super::Spec;
@@ -75,7 +75,12 @@ const SERVICE: Field =
 pub const HTTP: Table = Table {
     what: "an `http` check",
     groups: &[&[
-        Field::optional("target", Shape::Name, "A target of the configuration.").example("shop"),
+        Field::optional(
+            "target",
+            Shape::Configured(Sort::Target),
+            "A target of the configuration.",
+        )
+        .example("shop"),
         Field::optional("url", Shape::Url, "A base URL.").example("https://shop.example.com"),
         IN,
         NAMESPACE,
@@ -134,7 +139,7 @@ pub const KUBERNETES: Table = Table {
     groups: &[&[
         Field::optional(
             "cluster",
-            Shape::Name,
+            Shape::Configured(Sort::Cluster),
             "A cluster of the configuration. Without it: the drill's own.",
         )
         .example("production"),
@@ -208,7 +213,7 @@ pub const PROMQL: Table = Table {
     groups: &[&[
         Field::default(
             "target",
-            Shape::Name,
+            Shape::Configured(Sort::Target),
             "prometheus",
             "A target of the configuration: the base URL of Prometheus.",
         ),

@@ -18,6 +18,7 @@ pub mod account;
 pub mod apply;
 pub mod audit;
 pub mod background;
+pub mod bench;
 pub mod control_plane;
 pub mod crash;
 pub mod drill;

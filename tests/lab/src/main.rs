@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::{
-    Lab, Options, crash, drill,
+    Lab, Options, bench, crash, drill,
     firedrill::{ConfigOptions, write_config},
     parts,
     progress::Progress,
@@ -45,10 +45,17 @@ enum Command {
         /// The drill's file.
         file: Option<PathBuf>,
     },
-    /// Measure firedrill beside other tools.
+    /// Measure firedrill beside something else; exit code 1 if it takes more than is allowed.
     Bench {
         /// Which benchmark.
-        name: String,
+        #[arg(value_enum)]
+        name: bench::Benchmark,
+        /// How many rounds of each; they take turns.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// How the result is written to stdout.
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
     },
     /// Kill firedrill at every point and look at what is left.
     Crash {
@@ -98,7 +105,10 @@ async fn run(command: Command) -> anyhow::Result<i32> {
         }
         Command::Up { shop } => up(shop).await.map(|()| 0),
         Command::Drill { file } => drill::run(file).await,
-        Command::Bench { name } => Ok(unknown("bench", &name)),
+        Command::Bench { name, rounds, output } => {
+            let json = output == Output::Json;
+            tokio::task::spawn_blocking(move || bench::command(name, rounds.max(1), json)).await?
+        }
         Command::Crash { name, all, seed, case, part, output } => {
             let seed = seed.unwrap_or_else(|| jiff::Timestamp::now().as_second().unsigned_abs());
             let choice = crash::Choice { all, seed, case, part, only_points: false };
@@ -114,11 +124,6 @@ fn part(text: &str) -> Result<(usize, usize), String> {
         Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
         _ => Err("write K/N, for example 2/4".to_owned()),
     }
-}
-
-fn unknown(what: &str, name: &str) -> i32 {
-    eprintln!("error: there is no {what} {name}; there are none yet");
-    2
 }
 
 async fn up(with_shop: bool) -> anyhow::Result<()> {

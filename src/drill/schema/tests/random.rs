@@ -126,7 +126,9 @@ impl Tape<'_> {
         match *shape {
             Shape::Text | Shape::File => json!(self.one(&["a", "true", "5", "ä: # b", "~"])),
             Shape::TextOrEmpty => json!(self.one(&["", "a/b"])),
-            Shape::Name | Shape::Namespace | Shape::Step(_) => json!(self.one(&names)),
+            Shape::Name | Shape::Namespace | Shape::Step(_) | Shape::Configured(_) => {
+                json!(self.one(&names))
+            }
             Shape::ObjectName => json!(self.one(&["a", "widgets.example.com", "a-b.c"])),
             Shape::Choice(words) => json!(self.one(words)),
             Shape::Flag => json!(self.one(&[false, true])),
@@ -134,6 +136,8 @@ impl Tape<'_> {
             Shape::CountOrShare(least, most) => {
                 self.one(&[json!(least), json!(most), json!("25%"), json!("1%"), json!("100%")])
             }
+            Shape::Share => self.one(&[json!("25%"), json!("1%"), json!("100%")]),
+            Shape::LabelValue => json!(self.one(&["eu-1a", "A_b.c", "9"])),
             Shape::Number => self.one(&[json!(0), json!(1.5), json!(-3)]),
             Shape::Scalar => self.one(&[json!("a"), json!(""), json!(1), json!(0.5), json!(true)]),
             Shape::Port => self.one(&[json!("http"), json!(1), json!(65535), json!("8080")]),
