@@ -34,7 +34,9 @@ fn told(text: &str) -> String {
     let path = Path::new("drills/d.yaml");
     let loaded = load(path, text);
     assert_eq!(loaded.has_errors(), loaded.drills.is_empty(), "an error means no drill");
-    render::text(&loaded.problems, &Sources::of(path, text), false)
+    // What a reviewer would say of such a short drill is told elsewhere.
+    let errors: Vec<_> = loaded.problems.into_iter().filter(|it| it.is_error()).collect();
+    render::text(&errors, &Sources::of(path, text), false)
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn every_sort_of_question_is_read() {
         "{promql: {url: \"http://p\", query: up, expect: notEmpty}}",
     ];
     let loaded = load(Path::new("d.yaml"), &drill(guard, check, &steps));
-    assert_eq!(loaded.problems, []);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
     let [drill] = loaded.drills.as_slice() else { panic!("one drill") };
     let guard = &drill.guards[0];
     assert_eq!((guard.successes, guard.every.as_secs(), guard.timeout.as_secs()), (2, 3, 1));
@@ -173,7 +175,7 @@ fn names_of_questions_are_compared_with_the_configuration() {
     );
     let path = Path::new("drills/d.yaml");
     let loaded = load(path, &text);
-    assert_eq!(loaded.problems, []);
+    assert!(!loaded.has_errors(), "{:?}", loaded.problems);
     let problems = loaded.against(&config.expect("a configuration"));
     insta::assert_snapshot!(render::text(&problems, &Sources::of(path, &text), false));
 }
