@@ -192,6 +192,11 @@ impl<'t> Object<'t> {
             .filter(|(_, node)| !matches!(node.value, Value::Null))
     }
 
+    /// What the value of a key looks like.
+    pub(super) fn shape(&self, name: &str) -> Option<Shape> {
+        self.table.field(name).map(|field| field.shape)
+    }
+
     /// The default of a key that is not there.
     pub(super) fn default(&self, name: &str) -> Option<&'static str> {
         if self.entry(name).is_some() {

@@ -122,6 +122,8 @@ fn invalid(shape: &Shape, problem: &Problem) -> Seen {
         | Shape::Address
         | Shape::Port
         | Shape::ObjectName => !problem.message.contains("an empty text"),
+        // What is a quantity.
+        Shape::Scalar => true,
         // What is a character, and what a pattern of `strftime` means.
         Shape::Text | Shape::TextOrEmpty | Shape::File => {
             !problem.message.contains("an empty text")
