@@ -41,7 +41,6 @@ pub(super) fn cluster(
 }
 
 fn server(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Login> {
-    object.needs_one(out, &PROOFS);
     let server = object.text(out, "server");
     let ca_file = file(out, object, "caFile", base);
     let token_file = file(out, object, "tokenFile", base);
