@@ -15,10 +15,12 @@ use std::{
 use anyhow::{Context as _, ensure};
 use common::place::{DRILL, Place, Said, firedrill, said};
 use firedrill::{
+    config::{Caps, Cluster as Settings, Login, Proof, Timings},
     kind,
     world::{
         access::{self, Need, Scope},
         forward,
+        kube::Cluster,
     },
 };
 use lab::{
@@ -249,6 +251,7 @@ async fn on_a_lab() -> anyhow::Result<()> {
     let shop = Shop::open(&ground.lab, &ShopOptions::default()).await?;
     certificates(&mut ground).await?;
     logins(&mut ground).await?;
+    renewed(&ground).await?;
     leases(&mut ground).await?;
     shop.backup().await?;
     whole_runs(&mut ground, &shop).await?;
@@ -333,6 +336,45 @@ async fn logins(ground: &mut Ground) -> anyhow::Result<()> {
         "Cluster lab does not let us in (401): the client certificate of KUBECONFIG expired on \
          2021-01-01 00:00:00Z."
     );
+    Ok(())
+}
+
+/// A client certificate is taken from its files, and taken anew when they change: the connected
+/// cluster is the same all the while.
+async fn renewed(ground: &Ground) -> anyhow::Result<()> {
+    let pki = &ground.lab.site().pki;
+    let expired = pki.expired_client("renewed", "lab-admin")?;
+    let login = Login::Server {
+        server: ground.lab.control_plane().server.clone(),
+        ca_file: ground.lab.ca_file(),
+        proof: Proof::Certificate {
+            certificate_file: expired.cert.clone(),
+            key_file: expired.key.clone(),
+        },
+    };
+    let settings = Settings {
+        login,
+        velero_namespace: "velero".to_owned(),
+        caps: Caps::default(),
+        may_own_outside: Vec::new(),
+    };
+    let cluster = Cluster::connect("lab", &settings, &Timings::default()).await?;
+    let refused = cluster.read("/api/v1/namespaces").await.expect_err("it has expired").to_string();
+    let file = expired.cert.display().to_string();
+    assert_eq!(
+        refused.replace(&file, "FILE"),
+        "cluster lab does not let us in (401): the client certificate of FILE expired on \
+         2021-01-01 00:00:00Z"
+    );
+    // The same files, with a pair that is good.
+    pki.client("renewed", "lab-admin", Some("system:masters"))?;
+    cluster.read("/api/v1/namespaces").await.context("the renewed certificate")?;
+    // Half of a renewal: no pair, and so the one before goes on.
+    let key = std::fs::read(&expired.key)?;
+    std::fs::write(&expired.key, "half of a key")?;
+    cluster.read("/api/v1/namespaces").await.context("while it is renewed")?;
+    std::fs::write(&expired.key, key)?;
+    cluster.read("/api/v1/namespaces").await.context("afterwards")?;
     Ok(())
 }
 

@@ -43,7 +43,7 @@ fn a_folder_is_walked_in_order_and_told_in_one_pass() {
             "a/deep/x.yaml:26:62 unknown-step",
             "b.yml:8:18 duplicate-name",
             "b.yml:21:16 invalid-value",
-            "config.yaml:145:11 conflict",
+            "config.yaml:146:11 conflict",
             "latin1.yaml:2:7 not-utf8",
         ]
     );
