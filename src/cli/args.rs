@@ -74,7 +74,7 @@ pub enum Command {
         deny_warnings: bool,
         /// Whether to look at the files that the configuration names
         ///
-        /// Without it: only if there is no PATH, because then it is about this machine.
+        /// Without it: only if there is no PATH.
         #[arg(long, value_enum, value_name = "WHEN")]
         files: Option<Files>,
     },
