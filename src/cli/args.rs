@@ -48,7 +48,7 @@ pub enum Format {
 /// Whether `validate` looks at the files that a configuration names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Files {
-    /// Tokens, certificates, kubeconfigs: are they there, and can they be used
+    /// Tokens, certificates, kubeconfigs: are they there and good
     Always,
     /// Only the configuration itself, the same everywhere
     Never,
