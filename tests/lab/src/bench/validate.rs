@@ -96,7 +96,7 @@ fn vary(sample: &str, name: &str, number: usize) -> anyhow::Result<String> {
     Ok(sample
         .replace(&own, &format!("name: d{number}-{name},"))
         .replace("service: shop", &format!("service: {service}"))
-        .replace("[shop]", &format!("[{service}, {service}-jobs]"))
+        .replace("[shop]", &format!("[{service}]"))
         .replace("deadline: 1h", &format!("deadline: {}m", 40 + number % 60)))
 }
 
