@@ -279,7 +279,7 @@ async fn check_red(world: &World) -> Rows {
         "name": "shop-answers", "abortAfter": "3s",
         "http": {"target": "shop", "path": "/healthz"},
     });
-    let steps = restore(world.shop.namespace(), "5m");
+    let steps = restore(world.shop.namespace(), "150s");
     let mut run = case.firedrill.start(&drill(json!({"checks": [check]}), steps))?;
     run.says("ready begins", LIMIT).await?;
     world.scale(0).await?;
@@ -298,7 +298,7 @@ async fn terminated(world: &World) -> Rows {
     {
         let case = world.case(name).await?;
         let mut run =
-            case.firedrill.start(&drill(json!({}), restore(world.shop.namespace(), "5m")))?;
+            case.firedrill.start(&drill(json!({}), restore(world.shop.namespace(), "150s")))?;
         run.says(at, LIMIT).await?;
         run.terminate().await?;
         let ran = run.end().await?;
@@ -322,7 +322,8 @@ async fn halted(world: &World) -> Rows {
     let case = world.case("halt-file").await?;
     // Beside the journal, where it is looked for without the key.
     let halt = case.firedrill.journal().with_file_name("halt");
-    let mut run = case.firedrill.start(&drill(json!({}), restore(world.shop.namespace(), "5m")))?;
+    let mut run =
+        case.firedrill.start(&drill(json!({}), restore(world.shop.namespace(), "150s")))?;
     run.says("ready begins", LIMIT).await?;
     std::fs::write(&halt, "")?;
     let ran = run.end().await?;
@@ -333,7 +334,8 @@ async fn halted(world: &World) -> Rows {
 
 async fn deadline(world: &World) -> Rows {
     let case = world.case("deadline").await?;
-    let steps = restore(world.shop.namespace(), "5m");
+    // Shorter than the deadline, or it is refused; with the restore before it, too long.
+    let steps = restore(world.shop.namespace(), "14s");
     let ran = case.firedrill.run(&drill(json!({"deadline": "15s"}), steps)).await?;
     Ok(vec![case.end(&ran, 3, &["the deadline of 15.0s is over"]).await?.row])
 }
