@@ -9,5 +9,6 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod show;
+pub mod snapshot;
 pub mod undo;
 pub mod validate;

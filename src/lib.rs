@@ -13,5 +13,6 @@ pub mod mark;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod snapshot;
 pub mod supervise;
 pub mod world;

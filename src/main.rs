@@ -9,10 +9,10 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use firedrill::{
     cli::{
-        args::{Cli, Command, Format, Journal},
+        args::{Cli, Command, Format, Journal, Snapshot},
         history, journal as journal_cli, output,
         place::{self, Exit},
-        report as report_cli, run, show, undo, validate,
+        report as report_cli, run, show, snapshot, undo, validate,
     },
     config,
     journal::Reader,
@@ -116,6 +116,11 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
                     Ok(0)
                 }
             }
+        }
+        Command::Snapshot { command: Snapshot::Verify { place, level, scratch } } => {
+            let (text, code) = snapshot::verify(&place, level, scratch.as_deref(), cli.output)?;
+            say(&text);
+            Ok(code)
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut stdout());

@@ -19,6 +19,7 @@ pub mod apply;
 pub mod audit;
 pub mod background;
 pub mod control_plane;
+pub mod corpus;
 pub mod crash;
 pub mod drill;
 pub mod firedrill;
