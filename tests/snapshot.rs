@@ -33,7 +33,11 @@ fn judge(bytes: &[u8], level: Level) -> Verdict {
 fn told(verdict: &Verdict) -> String {
     let mut text = format!("{:?}", verdict.verdict);
     for finding in &verdict.findings {
-        let _ = write!(text, "\n    {:?} {}: {} {:?}", finding.severity, finding.code, finding.text, finding.evidence);
+        let _ = write!(
+            text,
+            "\n    {:?} {}: {} {:?}",
+            finding.severity, finding.code, finding.text, finding.evidence
+        );
     }
     text
 }
@@ -55,6 +59,9 @@ fn figures(corpus: &Corpus, good: &Good, wrong: &mut Vec<String>) {
     is("size", facts.database_size == Some(good.status.total_size));
     let keys = if corpus.tools.at_least(6) { facts.total_keys } else { facts.total_rows };
     is("total keys", keys == Some(good.status.total_key));
+    // A restore with a bumped revision leaves a row whose key is empty: no client sees it.
+    let unseen = u64::from(good.name.starts_with("restored"));
+    is("keys that live", facts.total_keys == Some(good.keys + unseen));
     let version = Some(good.status.version.clone()).filter(|version| !version.is_empty());
     is("storage version", facts.storage_version == version);
     let hash = facts.hash_kv.map(|it| (it.hash, it.revision, it.compact_revision));
@@ -66,7 +73,10 @@ fn figures(corpus: &Corpus, good: &Good, wrong: &mut Vec<String>) {
     let quick = judge(&bytes, Level::Readable);
     is("verdict of readable", quick.verdict == wanted);
     let same = |of: fn(&Facts) -> String| of(&quick.facts) == of(facts);
-    is("readable and intact agree", same(|it| format!("{:?}", (it.revision, &it.members, &it.alarms))));
+    is(
+        "readable and intact agree",
+        same(|it| format!("{:?}", (it.revision, &it.members, &it.alarms))),
+    );
     is("members", facts.members.as_ref().is_some_and(|members| members.len() == 1));
 }
 
@@ -76,9 +86,13 @@ fn contents(corpus: &Corpus) {
     let verdict = judge(&bytes, Level::Intact);
     let facts = &verdict.facts;
     let resources = facts.resources.as_ref().expect("resources");
-    for (resource, count) in
-        [("namespaces", 1), ("services", 1), ("widgets.stable.example.com", 1), ("leases", 3), ("secrets", 7)]
-    {
+    for (resource, count) in [
+        ("namespaces", 1),
+        ("services", 1),
+        ("widgets.stable.example.com", 1),
+        ("leases", 3),
+        ("secrets", 4),
+    ] {
         assert_eq!(resources.get(resource), Some(&count), "{resource}: {resources:?}");
     }
     let encryption: Vec<String> = facts
@@ -119,7 +133,8 @@ fn damaged(cases: &[Damaged], dir: &Path, place: &Place, wrong: &mut Vec<String>
     let file = dir.join("damaged");
     for case in cases {
         fs::write(&file, &case.bytes).expect("written");
-        let said = place.run(&["--output", "json", "snapshot", "verify", &file.display().to_string()]);
+        let said =
+            place.run(&["--output", "json", "snapshot", "verify", &file.display().to_string()]);
         let verdict: Value = serde_json::from_str(&said.out).unwrap_or_default();
         let codes: Vec<&str> = findings(&verdict);
         let code = i32::from(case.verdict != "passed");
@@ -127,7 +142,11 @@ fn damaged(cases: &[Damaged], dir: &Path, place: &Place, wrong: &mut Vec<String>
             && verdict["verdict"] == case.verdict
             && (case.code.is_empty() || codes.contains(&case.code));
         if !right {
-            wrong.push(format!("{}: wanted {} {}: {said}", case.name, case.verdict, case.code));
+            let got = format!("{} {:?} {}", said.code, codes, verdict["findings"]);
+            wrong.push(format!(
+                "{}: wanted {} {}: {got} {}",
+                case.name, case.verdict, case.code, said.err
+            ));
         }
     }
 }
@@ -211,9 +230,9 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Snapshots in containers, whole and not.
-fn contained(good: &[u8], dir: &Path) -> Vec<Damaged> {
+fn contained(good: &[u8]) -> Vec<Damaged> {
     let case = |name: &str, bytes: Vec<u8>, verdict, code| Damaged {
-        name: name.to_owned(),
+        name: format!("container: {name}"),
         bytes,
         verdict,
         code,
@@ -225,15 +244,24 @@ fn contained(good: &[u8], dir: &Path) -> Vec<Damaged> {
         bytes[at] ^= 0x10;
         bytes
     };
-    // 200 MB of zeros, and a snapshot that goes on as zeros.
-    let zeros = vec![0; 200 << 20];
-    let endless = [good, &zeros[..100 << 20]].concat();
-    let _ = dir;
-    let mut cases = vec![
+    let wrong_crc = |mut bytes: Vec<u8>| {
+        let at = bytes.len() - 8;
+        bytes[at] ^= 1;
+        bytes
+    };
+    // More than is taken before the first page is asked, and a snapshot that goes on.
+    let zeros = vec![0; 8 << 20];
+    let endless = [good, &zeros].concat();
+    vec![
         case("gzip", gzip(good), "passed", ""),
-        case("gzip in two members", [gzip(&good[..9999]), gzip(&good[9999..])].concat(), "passed", ""),
+        case(
+            "gzip in two members",
+            [gzip(&good[..9999]), gzip(&good[9999..])].concat(),
+            "passed",
+            "",
+        ),
         case("gzip cut off", cut(gzip(good)), "failed", "container-damaged"),
-        case("gzip flipped", flip(gzip(good)), "failed", "container-damaged"),
+        case("gzip with another CRC", wrong_crc(gzip(good)), "failed", "container-damaged"),
         case("gzip of half a snapshot", gzip(&good[..good.len() / 2]), "failed", "truncated"),
         case("gzip of a flipped snapshot", gzip(&flip(good.to_vec())), "failed", "digest-mismatch"),
         case("gzip of nothing", gzip(b""), "failed", "empty"),
@@ -247,17 +275,28 @@ fn contained(good: &[u8], dir: &Path) -> Vec<Damaged> {
         case("zip of nothing", zip(&[], deflate), "failed", "empty"),
         case("zip of zeros without end", zip(&[("a", &zeros)], deflate), "failed", "zeros"),
         case("zstd", zstd(good), "passed", ""),
-        case("zstd after a frame to skip", [b"\x50\x2a\x4d\x18\x02\0\0\0hi".to_vec(), zstd(good)].concat(), "passed", ""),
-        case("zstd in two frames", [zstd(&good[..9999]), zstd(&good[9999..])].concat(), "passed", ""),
+        case(
+            "zstd after a frame to skip",
+            [b"\x50\x2a\x4d\x18\x02\0\0\0hi".to_vec(), zstd(good)].concat(),
+            "passed",
+            "",
+        ),
+        case(
+            "zstd in two frames",
+            [zstd(&good[..9999]), zstd(&good[9999..])].concat(),
+            "passed",
+            "",
+        ),
         case("zstd cut off", cut(zstd(good)), "failed", "container-damaged"),
         case("zstd of a snapshot without end", zstd(&endless), "failed", "too-long"),
         // A frame that asks for a window of 2 GiB.
-        case("zstd with a huge window", b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec(), "unproven", "too-large"),
-    ];
-    for case in &mut cases {
-        case.name.insert_str(0, "container: ");
-    }
-    cases
+        case(
+            "zstd with a huge window",
+            b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00".to_vec(),
+            "unproven",
+            "too-large",
+        ),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -276,9 +315,14 @@ async fn every_snapshot_gets_the_verdict_that_it_deserves() {
     let tree = corpus.bytes("compacted-and-changed").expect("a snapshot");
     let mut cases = damage::of_files(&tree);
     cases.extend(damage::of_pages(&tree));
-    cases.extend(contained(&tree, corpus.dir()));
+    cases.extend(contained(&tree));
     let copy = fs::read(&corpus.copy).expect("a copy");
-    cases.push(Damaged { name: "raw copy".into(), bytes: copy, verdict: "unproven", code: "no-digest" });
+    cases.push(Damaged {
+        name: "raw copy".into(),
+        bytes: copy,
+        verdict: "unproven",
+        code: "no-digest",
+    });
     damaged(&cases, corpus.dir(), &place, &mut wrong);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     println!("{} good, {} others", corpus.good.len(), cases.len());
@@ -324,7 +368,11 @@ fn what_is_no_file_is_refused_in_a_sentence() {
     let said = verify(&place, &["/dev/zero"]);
     assert!(said.code == 2 && said.err.contains("is a device"), "{said}");
     let said = verify(&place, &["s3://bucket/key"]);
-    assert!(said.code == 2 && said.err.contains("not be read in this version") || said.err.contains("cannot be read in this version yet"), "{said}");
+    assert!(
+        said.code == 2 && said.err.contains("not be read in this version")
+            || said.err.contains("cannot be read in this version yet"),
+        "{said}"
+    );
     for level in ["listed", "readable", "intact"] {
         let said = verify(&place, &[&path("link"), "--level", level]);
         assert!(said.code == 1 && said.out.contains("the file is empty"), "{said}");

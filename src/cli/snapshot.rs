@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    args::Format,
-    output,
-    place::Exit,
-};
+use super::{args::Format, output, place::Exit};
 use crate::{
     clock::{Clock as _, SystemClock},
     report::words::{self, neutral, wrap},
@@ -60,11 +56,7 @@ const LABEL: usize = 12;
 /// A verdict for people; fits 80 columns.
 #[must_use]
 pub fn text(verdict: &Verdict) -> String {
-    let mut lines = vec![format!(
-        "{}: {}",
-        verdict.level.as_str(),
-        verdict.verdict.as_str()
-    )];
+    let mut lines = vec![format!("{}: {}", verdict.level.as_str(), verdict.verdict.as_str())];
     for finding in &verdict.findings {
         lines.extend(of_finding(finding));
     }
@@ -99,50 +91,71 @@ fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
             rows.push((label, parts.join(", ")));
         }
     };
-    row("file", vec![
-        facts.source.clone(),
-        facts.size.map(bytes),
-        facts.modified.map(|at| format!("changed {}", words::wall(at))),
-    ]);
-    row("container", vec![
-        facts.container.map(str::to_owned),
-        facts.entry.as_ref().map(|name| format!("holds {name}")),
-        facts.content_size.map(|size| format!("{} inside", bytes(size))),
-    ]);
+    row(
+        "file",
+        vec![
+            facts.source.clone(),
+            facts.size.map(bytes),
+            facts.modified.map(|at| format!("changed {}", words::wall(at))),
+        ],
+    );
+    row(
+        "container",
+        vec![
+            facts.container.map(str::to_owned),
+            facts.entry.as_ref().map(|name| format!("holds {name}")),
+            facts.content_size.map(|size| format!("{} inside", bytes(size))),
+        ],
+    );
     let share = facts.free_share.map(|share| format!("{:.1} % of it free pages", share * 100.0));
     row("database", vec![facts.database_size.map(bytes), share]);
     row("sha-256", vec![facts.digest.as_ref().map(|digest| digest.computed.clone())]);
-    row("revision", vec![
-        facts.revision.map(|revision| revision.to_string()),
-        facts.compact_revision.map(|revision| format!("compacted up to {revision}")),
-    ]);
-    row("keys", vec![
-        facts.total_keys.map(|keys| format!("{keys} live")),
-        facts.total_rows.map(|rows| format!("{rows} rows in all buckets")),
-        facts.leases.map(|leases| format!("{leases} leases")),
-    ]);
-    row("hashes", vec![
-        facts.status_hash.map(|hash| format!("snapshot status {hash}")),
-        facts.hash_kv.map(|it| {
-            format!("HashKV {} at {} (compacted {})", it.hash, it.revision, it.compact_revision)
-        }),
-    ]);
+    row(
+        "revision",
+        vec![
+            facts.revision.map(|revision| revision.to_string()),
+            facts.compact_revision.map(|revision| format!("compacted up to {revision}")),
+        ],
+    );
+    row(
+        "keys",
+        vec![
+            facts.total_keys.map(|keys| format!("{keys} live")),
+            facts.total_rows.map(|rows| format!("{rows} rows in all buckets")),
+            facts.leases.map(|leases| format!("{leases} leases")),
+        ],
+    );
+    row(
+        "hashes",
+        vec![
+            facts.status_hash.map(|hash| format!("snapshot status {hash}")),
+            facts.hash_kv.map(|it| {
+                format!("HashKV {} at {} (compacted {})", it.hash, it.revision, it.compact_revision)
+            }),
+        ],
+    );
     let members = facts.members.as_ref().filter(|members| !members.is_empty()).map(|members| {
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         format!("{}: {}", words::count(names.len(), "member"), names.join(" "))
     });
-    row("cluster", vec![
-        facts.cluster_version.as_ref().map(|version| format!("version {version}")),
-        facts.storage_version.as_ref().map(|version| format!("storage {version}")),
-        members,
-    ]);
+    row(
+        "cluster",
+        vec![
+            facts.cluster_version.as_ref().map(|version| format!("version {version}")),
+            facts.storage_version.as_ref().map(|version| format!("storage {version}")),
+            members,
+        ],
+    );
     row("kube-system", vec![facts.kube_system_uid.clone()]);
-    row("content of", vec![
-        facts.newest_lease.map(words::wall),
-        facts.content_age_seconds.map(|age| {
-            format!("{} ago, by its newest Lease", words::duration(age.saturating_mul(1000)))
-        }),
-    ]);
+    row(
+        "content of",
+        vec![
+            facts.newest_lease.map(words::wall),
+            facts.content_age_seconds.map(|age| {
+                format!("{} ago, by its newest Lease", words::duration(age.saturating_mul(1000)))
+            }),
+        ],
+    );
     if let Some(resources) = &facts.resources {
         let all: Vec<String> =
             resources.iter().map(|(name, count)| format!("{name} {count}")).collect();

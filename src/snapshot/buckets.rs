@@ -90,8 +90,7 @@ pub fn descend(
         Root::Page(page) => tree.descend(*page, visit),
         Root::Inline(bytes) => {
             let name = format!("inline bucket `{}`", bucket.label());
-            let fields =
-                (u64_at(bytes, 0), u16_at(bytes, 8), u16_at(bytes, 10), u32_at(bytes, 12));
+            let fields = (u64_at(bytes, 0), u16_at(bytes, 8), u16_at(bytes, 10), u32_at(bytes, 12));
             let (Some(0), Some(0x02), Some(count), Some(0)) = fields else {
                 return broken(format!("{name}: it is not a leaf of {HEADER} bytes and more"));
             };

@@ -82,7 +82,9 @@ impl Container {
             )),
             Self::Other(name) => Some(Finding::unproven(
                 "container",
-                format!("the file is compressed by {name}, which is not read here; unpack it first"),
+                format!(
+                    "the file is compressed by {name}, which is not read here; unpack it first"
+                ),
             )),
             Self::Gzip | Self::Zip | Self::Zstd => None,
         }
@@ -135,9 +137,7 @@ impl Container {
             }
             Self::Zip => zip::unpack(file, facts, &mut spool),
             Self::Zstd => zstd::unpack(BufReader::with_capacity(CHUNK, raw), &mut spool),
-            Self::Age | Self::Other(_) => {
-                Err(Stop::Damaged("nothing here can read it".to_owned()))
-            }
+            Self::Age | Self::Other(_) => Err(Stop::Damaged("nothing here can read it".to_owned())),
         };
         let written = spool.written();
         match result.and_then(|()| spool.finish()) {

@@ -72,7 +72,9 @@ pub fn verify(
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             return Ok(forbidden(&shown, level, &error));
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             return Err(NoFile::NotThere(shown));
         }
         Err(error) => return Err(NoFile::Unknown(shown, error)),
@@ -98,7 +100,8 @@ pub fn verify(
         ..Facts::default()
     };
     let mut verdict = judge(&file, before.len(), level, scratch, now, facts);
-    let stamp = |of: &fs::Metadata| (of.len(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec());
+    let stamp =
+        |of: &fs::Metadata| (of.len(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec());
     if file.metadata().map_or(true, |after| stamp(&after) != stamp(&before)) {
         // What was seen is of no moment: neither a fault nor its absence means anything.
         for finding in &mut verdict.findings {

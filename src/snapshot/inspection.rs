@@ -171,8 +171,7 @@ impl Inspection {
                          were changed, or the digest was",
                     ));
                 }
-                self.facts.digest =
-                    Some(Digest { computed: hex(&computed), stored: hex(&stored) });
+                self.facts.digest = Some(Digest { computed: hex(&computed), stored: hex(&stored) });
             }
             Err(error) => self.unreadable(&error),
         }
@@ -190,7 +189,8 @@ impl Inspection {
             visited.insert(0);
             visited.insert(1);
             let mut pages = Pages::default();
-            let mut tree = Tree { window: &mut window, meta, visited: &mut visited, pages: &mut pages };
+            let mut tree =
+                Tree { window: &mut window, meta, visited: &mut visited, pages: &mut pages };
             let read = buckets::read(&mut tree);
             let result = read.and_then(|buckets| self.buckets(&mut tree, &buckets, now));
             if let Err(fault) = result {
@@ -216,9 +216,7 @@ impl Inspection {
 
     fn fault(&mut self, fault: &Fault, what: &str) {
         self.findings.push(match fault {
-            Fault::Broken(why) => {
-                Finding::error("structure", format!("{what} is damaged: {why}"))
-            }
+            Fault::Broken(why) => Finding::error("structure", format!("{what} is damaged: {why}")),
             Fault::Beyond(why) => {
                 Finding::unproven("beyond-bounds", format!("{what} was not read to its end: {why}"))
             }
@@ -241,7 +239,10 @@ impl Inspection {
         if !missing.is_empty() {
             self.findings.push(Finding::error(
                 "no-etcd",
-                format!("this is a bbolt database, but not etcd's: it has no bucket `{}`", missing.join("` and no `")),
+                format!(
+                    "this is a bbolt database, but not etcd's: it has no bucket `{}`",
+                    missing.join("` and no `")
+                ),
             ));
         }
         let unknown: Vec<String> =
@@ -291,7 +292,11 @@ impl Inspection {
                         records.take(&bucket.name, row.key, row.value);
                     }
                     rows += leaf.count();
-                    Ok(if rows < A_FEW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+                    Ok(if rows < A_FEW {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    })
                 })?;
             } else if bucket.name == b"key" {
                 let (mut leaves, mut bytes) = (0, 0);
@@ -449,8 +454,7 @@ impl Inspection {
         facts.alarms = Some(records.alarms.clone());
         facts.auth = Some(records.auth);
         facts.leases = (self.level >= Level::Intact).then_some(records.leases);
-        facts.etcd_prefix =
-            edge.prefix.map(|prefix| String::from_utf8_lossy(&prefix).into_owned());
+        facts.etcd_prefix = edge.prefix.map(|prefix| String::from_utf8_lossy(&prefix).into_owned());
         facts.newest_lease = facts.newest_lease.max(edge.newest_lease);
         facts.content_age_seconds = facts
             .newest_lease
@@ -494,8 +498,11 @@ impl Inspection {
         }
         if records.faults.count() > 0 {
             self.findings.push(
-                Finding::error("records", "rows of small buckets cannot be read: etcd may not start with them")
-                    .with(records.faults.named().to_vec()),
+                Finding::error(
+                    "records",
+                    "rows of small buckets cannot be read: etcd may not start with them",
+                )
+                .with(records.faults.named().to_vec()),
             );
         }
     }

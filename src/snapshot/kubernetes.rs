@@ -184,7 +184,9 @@ impl Resources {
                 });
             }
         }
-        all.sort_by(|a, b| (&a.resource, &a.provider, &a.key).cmp(&(&b.resource, &b.provider, &b.key)));
+        all.sort_by(|a, b| {
+            (&a.resource, &a.provider, &a.key).cmp(&(&b.resource, &b.provider, &b.key))
+        });
         all
     }
 

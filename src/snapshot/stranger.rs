@@ -16,11 +16,9 @@ pub fn finding(source: &mut dyn Source, why: &str) -> Finding {
         return Finding::unproven("unreadable", format!("the file cannot be read: {error}"));
     }
     let text = head.trim_ascii_start();
-    let starts = |with: &[u8]| {
-        text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
-    };
-    let readable =
-        text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    let starts =
+        |with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let readable = text.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     let (code, what) = if head.iter().all(|byte| *byte == 0) {
         ("zeros", "the file begins with zeros: it was allocated and never written".to_owned())
     } else if starts(b"<!doctype") || starts(b"<html") {
@@ -30,7 +28,10 @@ pub fn finding(source: &mut dyn Source, why: &str) -> Finding {
     } else if starts(b"{") || starts(b"[") {
         ("no-database", "this is JSON, not an etcd snapshot".to_owned())
     } else if head.get(257..262) == Some(b"ustar") {
-        ("archive", "this is a tar archive; the snapshot in it has to be taken out first".to_owned())
+        (
+            "archive",
+            "this is a tar archive; the snapshot in it has to be taken out first".to_owned(),
+        )
     } else if readable {
         ("no-database", "this is text, not an etcd snapshot".to_owned())
     } else if size < 8192 {

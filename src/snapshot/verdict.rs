@@ -9,9 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// How deep a snapshot is looked into; each level includes those before it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum Level {
     /// It is there and not empty

@@ -10,7 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{file::FileSource, meta::DIGEST, meta::Metas, source::Source as _, stranger, verdict::Finding};
+use super::super::{
+    file::FileSource, meta::DIGEST, meta::Metas, source::Source as _, stranger, verdict::Finding,
+};
 
 /// Bytes after which the database's own first pages are asked how much is still to come: two pages
 /// of the largest size.
@@ -85,14 +87,15 @@ impl Spool {
     /// How many bytes there may be.
     fn ask(&mut self) -> Result<u64, Stop> {
         let mut source = FileSource::new(&self.file, self.written);
-        let metas = Metas::read(&mut source).map_err(|error| {
-            Stop::Said(stranger::finding(&mut source, &error.to_string()))
-        })?;
+        let metas = Metas::read(&mut source)
+            .map_err(|error| Stop::Said(stranger::finding(&mut source, &error.to_string())))?;
         let database = metas.chosen.size();
         if database > MOST {
             return Err(Stop::Said(Finding::unproven(
                 "too-large",
-                format!("it says that it unpacks to {database} bytes; {MOST} is the most that is unpacked"),
+                format!(
+                    "it says that it unpacks to {database} bytes; {MOST} is the most that is unpacked"
+                ),
             )));
         }
         let free = rustix::fs::fstatvfs(&self.file)

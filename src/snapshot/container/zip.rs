@@ -66,7 +66,10 @@ pub fn glance(file: &File, facts: &mut Facts) -> Result<(), Finding> {
     if entry.size % 512 != 32 {
         return Err(Finding::warning(
             "container-length",
-            format!("the file in the zip has {} bytes, which is not the length of a snapshot", entry.size),
+            format!(
+                "the file in the zip has {} bytes, which is not the length of a snapshot",
+                entry.size
+            ),
         ));
     }
     Ok(())

@@ -31,10 +31,8 @@ pub fn unpack(mut from: impl BufRead, spool: &mut Spool) -> Result<(), Stop> {
                 length,
                 ..
             })) => {
-                let skipped = std::io::copy(
-                    &mut from.by_ref().take(u64::from(length)),
-                    &mut std::io::sink(),
-                );
+                let skipped =
+                    std::io::copy(&mut from.by_ref().take(u64::from(length)), &mut std::io::sink());
                 if skipped.map_err(read)? < u64::from(length) {
                     return Err(Stop::Damaged("it ends within a frame".to_owned()));
                 }

@@ -106,7 +106,7 @@ pub fn of_pages(good: &[u8]) -> Vec<Damaged> {
     // The root.
     forge("a root of a type that is none", "structure", &|e| e.set(root_at + 8, 2, 0));
     forge("a root that is a meta by its type", "structure", &|e| e.set(root_at + 8, 2, 4));
-    forge("a root with another number", "structure", &|e| e.set(root_at, 8, 7));
+    forge("a root with another number", "structure", &|e| e.set(root_at, 8, 1 << 40));
     forge("no bucket key", "no-etcd", &|e| {
         let at = e.bucket(b"key").key;
         e.bytes[at..at + 3].copy_from_slice(b"kez");
@@ -204,10 +204,14 @@ pub fn of_pages(good: &[u8]) -> Vec<Damaged> {
     forge("a KeyValue cut off", "rows", &|e| {
         e.set(two.element + 12, 4, two.value_size as u64 - 1);
     });
-    forge("a revision without its middle", "rows", &|e| e.bytes[two.key + 8] = b'-');
-    forge("a revision of 16 bytes", "rows", &|e| {
+    forge("a revision without its middle", "rows", &|e| e.bytes[two.key + 8] = b'~');
+    forge("a revision of 16 bytes", "structure", &|e| {
         e.set(two.element + 8, 4, 16);
         e.set(two.element + 12, 4, two.value_size as u64 + 1);
+    });
+    forge("a revision of 18 bytes that is no deletion", "rows", &|e| {
+        e.set(two.element + 8, 4, 18);
+        e.set(two.element + 12, 4, two.value_size as u64 - 1);
     });
     forge("a row of another revision", "rows", &|e| e.bytes[two.key + 7] ^= 0x80);
     // Small buckets.

@@ -57,9 +57,10 @@ impl Editor {
         for page in 0..2 {
             let at = self.at(page) + HEADER;
             self.set(at + field, width, value);
-            let sum = self.bytes[at..at + 56].iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-                (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+            let sum =
+                self.bytes[at..at + 56].iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+                    (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+                });
             self.set(at + 56, 8, sum);
         }
     }

@@ -18,6 +18,7 @@ pub const RENEWED: u64 = 1_790_000_000;
 pub async fn all(ground: &Ground) -> anyhow::Result<(Vec<Good>, PathBuf)> {
     let mut good = Vec::new();
     let copy = life(ground, &mut good).await?;
+    large(ground, &mut good).await?;
     deleted(ground, &mut good).await?;
     full(ground, &mut good).await?;
     if ground.tools.at_least(6) {
@@ -39,11 +40,6 @@ async fn life(ground: &Ground, good: &mut Vec<Good>) -> anyhow::Result<PathBuf> 
 
     store.change(&cluster(300)).await?;
     good.push(store.snapshot("kubernetes")?);
-
-    for n in 0..3_u8 {
-        store.put(&format!("/registry/secrets/shop/large-{n}"), &vec![n; 700_000]).await?;
-    }
-    good.push(store.snapshot("large-values")?);
 
     let before = store.revision()?;
     store.change(&changes(0)).await?;
@@ -83,9 +79,18 @@ fn cluster(pods: usize) -> Rows {
             "/registry/namespaces/kube-system".to_owned(),
             Some(objects::namespace("kube-system", "6b1f6a5e-kube-system")),
         ),
-        ("/registry/services/specs/shop/web".to_owned(), Some(objects::plain("Service", "shop", "web", 9))),
-        ("/registry/stable.example.com/widgets/shop/one".to_owned(), Some(br#"{"kind":"Widget"}"#.to_vec())),
-        ("/registry/secrets/shop/plain".to_owned(), Some(objects::plain("Secret", "shop", "plain", 9))),
+        (
+            "/registry/services/specs/shop/web".to_owned(),
+            Some(objects::plain("Service", "shop", "web", 9)),
+        ),
+        (
+            "/registry/stable.example.com/widgets/shop/one".to_owned(),
+            Some(br#"{"kind":"Widget"}"#.to_vec()),
+        ),
+        (
+            "/registry/secrets/shop/plain".to_owned(),
+            Some(objects::plain("Secret", "shop", "plain", 9)),
+        ),
     ];
     for n in 0..3 {
         let value = format!("k8s:enc:aescbc:v1:key{}:cipher {n}", n % 2);
@@ -117,6 +122,17 @@ fn changes(round: u64) -> Rows {
     let mut seen = std::collections::BTreeSet::new();
     rows.retain(|(key, _)| seen.insert(key.clone()));
     rows
+}
+
+/// Values that take many pages.
+async fn large(ground: &Ground, good: &mut Vec<Good>) -> anyhow::Result<()> {
+    let store = Store::start(ground, "large", &[]).await?;
+    for n in 0..3_u8 {
+        store.put(&format!("/registry/secrets/shop/large-{n}"), &vec![n; 700_000]).await?;
+    }
+    good.push(store.snapshot("large-values")?);
+    store.stop();
+    Ok(())
 }
 
 /// A store in which every key was deleted: no row is kept by a live key.

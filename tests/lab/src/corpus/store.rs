@@ -75,7 +75,10 @@ impl<'g> Store<'g> {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.ground.tools.etcdctl);
-        command.env("ETCDCTL_API", "3").arg(format!("--endpoints={}", self.endpoint));
+        if !self.ground.tools.at_least(5) {
+            command.env("ETCDCTL_API", "3");
+        }
+        command.arg(format!("--endpoints={}", self.endpoint));
         if let Some(user) = &self.user {
             command.arg(format!("--user={user}"));
         }
@@ -158,10 +161,9 @@ impl<'g> Store<'g> {
             revision,
             compact_revision: number(&hash["compact_revision"]),
         };
-        let count: Value = serde_json::from_str(&self.ctl(&[
-            "get", "", "--from-key", "--count-only", "-w", "json",
-        ])?)?;
-        let keys = count["count"].as_u64().unwrap_or(0);
+        let count = self.ctl(&["get", "", "--from-key", "--count-only", "-w", "fields"])?;
+        let count = count.lines().find_map(|line| line.strip_prefix("\"Count\" : "));
+        let keys = count.context("a count")?.trim().parse()?;
         let status = self.ground.tools.status(&path)?;
         Ok(Good { name, path, status, hash_kv, keys, alarm: false })
     }
