@@ -182,3 +182,64 @@ fn bytes(size: u64) -> String {
         _ => format!("{}.{:02} GB", size / 1_000_000_000, size % 1_000_000_000 / 10_000_000),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::snapshot::verdict::{Digest, Encryption, HashKv, Member};
+
+    #[test]
+    fn golden() {
+        let at = |second| Some(Timestamp::from_second(second).expect("a time"));
+        let facts = Facts {
+            source: Some("/backup/etcd-\u{1b}[2Jsnapshot.db.gz".into()),
+            size: Some(7_341_022),
+            modified: at(1_790_000_300),
+            container: Some("gzip"),
+            content_size: Some(22_736_928),
+            database_size: Some(22_736_896),
+            free_share: Some(0.041),
+            digest: Some(Digest { computed: "ab".repeat(32), stored: "ab".repeat(32) }),
+            revision: Some(359),
+            compact_revision: Some(354),
+            total_keys: Some(9878),
+            total_rows: Some(10_335),
+            leases: Some(1),
+            status_hash: Some(3_124_574_207),
+            hash_kv: Some(HashKv { hash: 531_981_818, revision: 359, compact_revision: 354 }),
+            cluster_version: Some("3.6.0".into()),
+            storage_version: Some("3.6.0".into()),
+            members: Some(vec![Member {
+                id: "8e9e05c52164694d".into(),
+                name: "lab".into(),
+                peer_urls: vec![],
+                client_urls: vec![],
+            }]),
+            newest_lease: at(1_790_000_000),
+            content_age_seconds: Some(300),
+            resources: Some(BTreeMap::from_iter(
+                ["configmaps", "deployments", "namespaces", "nodes", "pods", "secrets"]
+                    .map(|name| (name.to_owned(), 160)),
+            )),
+            encryption: Some(vec![Encryption {
+                resource: "secrets".into(),
+                provider: "aescbc:v1".into(),
+                key: "key1".into(),
+                objects: 160,
+            }]),
+            ..Facts::default()
+        };
+        let findings = vec![
+            Finding::info("needs-keys", "objects are encrypted: a restored API server needs the keys, and the snapshot does not hold them")
+                .with(vec!["aescbc:v1 key1".into()]),
+            Finding::error("digest-mismatch", "the SHA-256 of the content is not the one that the file ends with"),
+        ];
+        let text = text(&Verdict::of(Level::Intact, facts, findings));
+        assert!(text.lines().all(|line| words::width(line) <= words::WIDTH), "{text}");
+        insta::assert_snapshot!("snapshot", text);
+    }
+}

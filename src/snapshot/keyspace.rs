@@ -83,7 +83,12 @@ impl Keyspace {
         self.rows += 1;
         let Some(revision) = Revision::decode(row.key).filter(|it| it.main > 0 && !row.bucket)
         else {
-            self.faults.add(|| format!("row key {} is no revision", super::bytes::hex(row.key)));
+            self.faults.add(|| {
+                format!(
+                    "row key {} is no revision",
+                    super::bytes::hex(&row.key[..row.key.len().min(32)])
+                )
+            });
             return false;
         };
         if self.newest.is_none() {

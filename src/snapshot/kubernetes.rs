@@ -18,11 +18,11 @@ const MAGIC: &[u8] = b"k8s\0";
 /// What encrypted values begin with.
 const ENCRYPTED: &[u8] = b"k8s:enc:";
 /// Different resources that are told apart; a large cluster has some hundreds.
-const MOST: usize = 4096;
+const MOST: usize = 2048;
 /// Bytes of a resource's path, and of a provider with its key, that are kept.
-const LONGEST: usize = 300;
+const LONGEST: usize = 256;
 /// Different keys of one resource that are told apart.
-const MOST_KEYS: usize = 16;
+const MOST_KEYS: usize = 8;
 /// Directories that hold another level of resources, not objects.
 const FOLDERS: [&[u8]; 1] = [b"services"];
 /// Resources that every cluster has; they show where the prefix ends.

@@ -15,6 +15,8 @@ use super::{
 
 /// Members and alarms that are kept; a cluster has at most a few of either.
 const MOST: usize = 100;
+/// Bytes of a member, which becomes many small strings.
+const MEMBER: usize = 64 << 10;
 /// Bytes of a version or a name that are kept.
 const TEXT: usize = 200;
 
@@ -115,6 +117,7 @@ impl Records {
     fn member(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         let id = text(key)?;
         u64::from_str_radix(&id, 16).ok()?;
+        let value = (value.len() <= MEMBER).then_some(value)?;
         let raw: RawMember = serde_json::from_slice(value).ok()?;
         if self.members.len() < MOST {
             let urls = |urls: Option<Vec<String>>| urls.unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Nothing is mapped into memory: a file that shrinks while it is mapped kills the process, and a
 //! store in the network cannot be mapped at all.
 
-use std::io;
+use std::{collections::HashMap, io};
 
 /// Bytes that can be read at any position.
 pub trait Source {
@@ -30,30 +30,43 @@ impl Source for &[u8] {
     }
 }
 
-/// A piece of a source that is kept in memory, so that pages that lie side by side are read
-/// together.
+/// Parts of a source that are kept in memory, so that pages that lie side by side are read together.
 ///
-/// A tree is walked from its end to its beginning, and a database that only grows has its leaves in
-/// that order: who asks for the bytes just before the last ones gets many at once. Where pages are
-/// scattered, little more is read than what was asked for.
+/// bbolt writes a changed page wherever a page is free, so the leaves of a tree lie in several runs
+/// of the file at once, each in order: what is read is kept in blocks, many enough for all runs.
 pub struct Window<'s> {
     source: &'s mut dyn Source,
     /// No byte at or after this is read.
     end: u64,
-    /// The least that is read at once, in bytes.
-    least: usize,
-    at: u64,
-    bytes: Vec<u8>,
-    filled: usize,
+    blocks: Vec<Block>,
+    by_number: HashMap<u64, usize>,
+    /// The block that is given up next.
+    oldest: usize,
+    /// What lies in more than one block.
+    long: Vec<u8>,
 }
 
-/// The most that is read at once because it may be needed next.
-const AHEAD: usize = 1 << 20;
+struct Block {
+    number: u64,
+    bytes: Vec<u8>,
+}
+
+/// Bytes of a block.
+pub const BLOCK: u64 = 64 << 10;
+/// How many blocks are kept: 12 MiB.
+const BLOCKS: usize = 192;
 
 impl<'s> Window<'s> {
-    /// A window on the first `end` bytes of `source` that reads at least `least` bytes at once.
-    pub fn new(source: &'s mut dyn Source, end: u64, least: usize) -> Self {
-        Self { source, end, least, at: 0, bytes: Vec::new(), filled: 0 }
+    /// A window on the first `end` bytes of `source`.
+    pub fn new(source: &'s mut dyn Source, end: u64) -> Self {
+        Self {
+            source,
+            end,
+            blocks: Vec::new(),
+            by_number: HashMap::new(),
+            oldest: 0,
+            long: Vec::new(),
+        }
     }
 
     /// `length` bytes from `offset`.
@@ -65,28 +78,48 @@ impl<'s> Window<'s> {
             .checked_add(length as u64)
             .filter(|end| *end <= self.end)
             .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let held = self.at + self.filled as u64;
-        if offset < self.at || end > held {
-            let backwards = end <= self.at && self.at - end <= self.least as u64;
-            let forwards = offset >= self.at && offset <= held;
-            let (from, size) = if self.filled > 0 && backwards {
-                let size = length.max(AHEAD) as u64;
-                (end.saturating_sub(size), size.min(end))
-            } else {
-                let size = length.max(if forwards { AHEAD } else { self.least }) as u64;
-                (offset, size.min(self.end - offset))
-            };
-            let size = usize::try_from(size).map_err(|_| io::ErrorKind::OutOfMemory)?;
-            if self.bytes.len() < size {
-                self.bytes.resize(size, 0);
-            }
-            // Nothing is held while a read may fail.
-            self.filled = 0;
-            self.source.read_at(from, &mut self.bytes[..size])?;
-            (self.at, self.filled) = (from, size);
+        if length == 0 {
+            return Ok(&[]);
         }
-        let start = usize::try_from(offset - self.at).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        Ok(&self.bytes[start..start + length])
+        let number = offset / BLOCK;
+        if number != (end - 1) / BLOCK {
+            if self.long.len() < length {
+                // To the byte: growing as vectors do would take twice as much.
+                self.long.reserve_exact(length - self.long.len());
+                self.long.resize(length, 0);
+            }
+            let long = &mut self.long[..length];
+            self.source.read_at(offset, long)?;
+            return Ok(long);
+        }
+        let index = match self.by_number.get(&number) {
+            Some(index) => *index,
+            None => self.read(number)?,
+        };
+        let start = usize::try_from(offset - number * BLOCK).unwrap_or(usize::MAX);
+        Ok(&self.blocks[index].bytes[start..start + length])
+    }
+
+    /// Reads a block in place of the oldest.
+    fn read(&mut self, number: u64) -> io::Result<usize> {
+        let start = number * BLOCK;
+        let length = usize::try_from(BLOCK.min(self.end - start)).unwrap_or(0);
+        let index = if self.blocks.len() < BLOCKS {
+            self.blocks.push(Block { number, bytes: vec![0; length] });
+            self.blocks.len() - 1
+        } else {
+            let index = self.oldest;
+            self.oldest = (self.oldest + 1) % BLOCKS;
+            let block = &mut self.blocks[index];
+            self.by_number.remove(&block.number);
+            block.number = number;
+            block.bytes.resize(length, 0);
+            index
+        };
+        self.source.read_at(start, &mut self.blocks[index].bytes)?;
+        // Only what was read may be found again.
+        self.by_number.insert(number, index);
+        Ok(index)
     }
 }
 
@@ -94,8 +127,8 @@ impl<'s> Window<'s> {
 mod tests {
     use super::*;
 
-    /// Counts reads and the bytes that they ask for.
-    struct Counted<'b>(&'b [u8], Vec<(u64, usize)>);
+    /// Counts the bytes that are asked for.
+    struct Counted<'b>(&'b [u8], u64);
 
     impl Source for Counted<'_> {
         fn size(&self) -> u64 {
@@ -103,39 +136,58 @@ mod tests {
         }
 
         fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-            self.1.push((offset, buffer.len()));
+            self.1 += buffer.len() as u64;
             self.0.read_at(offset, buffer)
         }
     }
 
     #[test]
-    fn what_lies_side_by_side_is_read_together_and_nothing_else() {
-        let bytes: Vec<u8> = (0..4 * AHEAD).map(|i| (i / 4096) as u8).collect();
-        let mut source = Counted(&bytes, vec![]);
-        let size = bytes.len() as u64;
-        let mut window = Window::new(&mut source, size - 32, 4096);
-        for page in (0..1023_u64).rev() {
-            let got = window.get(page * 4096, 4096).expect("a page");
-            assert!(got.iter().all(|byte| *byte == page as u8));
+    fn pages_of_several_runs_are_read_once() {
+        let bytes: Vec<u8> = (0..40 << 20).map(|i: usize| (i / 4096) as u8).collect();
+        let mut source = Counted(&bytes, 0);
+        let mut window = Window::new(&mut source, bytes.len() as u64 - 32);
+        // Backwards in one half and, between, in the other.
+        for page in (0..5119_u64).rev() {
+            for page in [page, page + 5120] {
+                let got = window.get(page * 4096, 4096).expect("a page");
+                assert!(got.iter().all(|byte| *byte == page as u8));
+            }
         }
-        assert!(source.1.len() < 8, "{:?}", source.1);
-
-        let mut source = Counted(&bytes, vec![]);
-        let mut window = Window::new(&mut source, size, 4096);
-        for page in [700_u64, 3, 500, 90] {
-            window.get(page * 4096, 4096).expect("a page");
-        }
-        assert!(source.1.iter().all(|(_, length)| *length == 4096), "{:?}", source.1);
+        assert!(source.1 <= bytes.len() as u64, "{}", source.1);
     }
 
     #[test]
     fn nothing_is_read_past_the_end() {
         let bytes = [7_u8; 100];
         let mut source = bytes.as_slice();
-        let mut window = Window::new(&mut source, 50, 16);
+        let mut window = Window::new(&mut source, 50);
         assert_eq!(window.get(0, 50).expect("all"), &[7; 50]);
         assert!(window.get(40, 11).is_err());
         assert!(window.get(u64::MAX, 2).is_err());
         assert_eq!(window.get(49, 1).expect("the last"), &[7]);
+        assert_eq!(window.get(50, 0).expect("nothing"), &[0_u8; 0]);
+    }
+
+    #[test]
+    fn what_lies_over_the_edge_of_a_block_is_whole_and_a_failed_read_is_not_kept() {
+        struct Once(Vec<u8>, bool);
+        impl Source for Once {
+            fn size(&self) -> u64 {
+                self.0.len() as u64
+            }
+            fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+                if std::mem::take(&mut self.1) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                self.0.as_slice().read_at(offset, buffer)
+            }
+        }
+        let bytes: Vec<u8> = (0..3 * BLOCK).map(|i| (i % 251) as u8).collect();
+        let mut source = Once(bytes.clone(), true);
+        let mut window = Window::new(&mut source, bytes.len() as u64);
+        assert!(window.get(5, 9).is_err());
+        assert_eq!(window.get(5, 9).expect("now"), &bytes[5..14]);
+        let edge = BLOCK as usize - 3;
+        assert_eq!(window.get(BLOCK - 3, 8).expect("both"), &bytes[edge..edge + 8]);
     }
 }

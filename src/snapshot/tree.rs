@@ -20,7 +20,7 @@ use super::{
 /// Levels of a tree. Five hold every database that etcd can open.
 const DEPTH: usize = 24;
 /// Bytes of one leaf with all its pages; etcd's own limit for a request is 1.5 MiB.
-const LEAF: u64 = 32 << 20;
+const LEAF: u64 = 24 << 20;
 /// Bytes of one branch with all its pages; one is kept for each level.
 const BRANCH: u64 = 256 << 10;
 

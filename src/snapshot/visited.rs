@@ -45,12 +45,6 @@ impl Visited {
     pub fn count(&self) -> u64 {
         self.count
     }
-
-    /// The first page from `from` that is not in the set.
-    #[must_use]
-    pub fn first_missing(&self, from: u64) -> Option<u64> {
-        (from..self.pages).find(|page| !self.contains(*page))
-    }
 }
 
 #[cfg(test)]
@@ -64,7 +58,5 @@ mod tests {
         assert!(!seen.insert(64) && !seen.insert(130) && !seen.insert(u64::MAX));
         assert_eq!(seen.count(), 3);
         assert!(seen.contains(129) && !seen.contains(128) && !seen.contains(u64::MAX));
-        assert_eq!(seen.first_missing(0), Some(1));
-        assert_eq!(Visited::new(1).first_missing(1), None);
     }
 }

@@ -191,4 +191,41 @@ impl Corpus {
     pub fn bytes(&self, name: &str) -> std::io::Result<Vec<u8>> {
         std::fs::read(&self.get(name).path)
     }
+
+    /// Writes everything into `folder`, with what each file deserves in `expected.json`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut expected = serde_json::Map::new();
+        for good in &self.good {
+            let name = format!("{}.db", good.name);
+            std::fs::copy(&good.path, folder.join(&name))?;
+            let verdict = if good.alarm { "failed" } else { "passed" };
+            expected.insert(
+                name,
+                serde_json::json!({
+                    "verdict": verdict,
+                    "statusHash": good.status.hash,
+                    "revision": good.status.revision,
+                    "totalKey": good.status.total_key,
+                    "hashKv": good.hash_kv.hash,
+                }),
+            );
+        }
+        std::fs::copy(&self.copy, folder.join("raw-copy.db"))?;
+        expected.insert("raw-copy.db".into(), serde_json::json!({"verdict": "unproven"}));
+        let good = self.bytes("compacted-and-changed")?;
+        for case in damage::of_files(&good).into_iter().chain(damage::of_pages(&good)) {
+            let name = format!("damaged-{}.db", case.name.replace(' ', "-"));
+            std::fs::write(folder.join(&name), &case.bytes)?;
+            let answer = serde_json::json!({"verdict": case.verdict, "code": case.code});
+            expected.insert(name, answer);
+        }
+        let text = serde_json::to_string_pretty(&expected)?;
+        std::fs::write(folder.join("expected.json"), text)?;
+        println!("{} snapshots in {}", expected.len(), folder.display());
+        Ok(())
+    }
 }

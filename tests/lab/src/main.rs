@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::{
-    Lab, Options, crash, drill,
+    Lab, Options, corpus, crash, drill,
     firedrill::{ConfigOptions, write_config},
     parts,
     progress::Progress,
@@ -40,6 +40,11 @@ enum Command {
     Drill {
         /// The drill's file.
         file: Option<PathBuf>,
+    },
+    /// Make snapshots of etcd, good and damaged, in a folder.
+    Corpus {
+        /// The folder; what is in it is overwritten.
+        folder: PathBuf,
     },
     /// Measure firedrill beside other tools.
     Bench {
@@ -93,6 +98,10 @@ async fn run(command: Command) -> anyhow::Result<i32> {
         }
         Command::Up { shop } => up(shop).await.map(|()| 0),
         Command::Drill { file } => drill::run(file).await,
+        Command::Corpus { folder } => {
+            corpus::Corpus::make().await?.write(&folder)?;
+            Ok(0)
+        }
         Command::Bench { name } => Ok(unknown("bench", &name)),
         Command::Crash { name, all, seed, case, part, output } => {
             let seed = seed.unwrap_or_else(|| jiff::Timestamp::now().as_second().unsigned_abs());

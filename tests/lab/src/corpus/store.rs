@@ -161,9 +161,9 @@ impl<'g> Store<'g> {
             revision,
             compact_revision: number(&hash["compact_revision"]),
         };
-        let count = self.ctl(&["get", "", "--from-key", "--count-only", "-w", "fields"])?;
-        let count = count.lines().find_map(|line| line.strip_prefix("\"Count\" : "));
-        let keys = count.context("a count")?.trim().parse()?;
+        // `--count-only` is younger than 3.4.
+        let keys = self.ctl(&["get", "", "--from-key", "--keys-only"])?;
+        let keys = keys.lines().filter(|line| !line.is_empty()).count() as u64;
         let status = self.ground.tools.status(&path)?;
         Ok(Good { name, path, status, hash_kv, keys, alarm: false })
     }
