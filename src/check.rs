@@ -2,6 +2,7 @@
 
 pub mod colour;
 pub mod http;
+pub mod service;
 
 use serde::{Deserialize, Serialize};
 

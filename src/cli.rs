@@ -8,6 +8,8 @@ pub mod place;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod schedule;
+pub mod schema;
 pub mod show;
 pub mod snapshot;
 pub mod undo;

@@ -8,8 +8,10 @@ pub mod fields;
 pub mod load;
 pub mod problem;
 pub mod read;
+pub mod reference;
 pub mod render;
 pub mod scalar;
+pub mod schema;
 pub mod selector;
 pub mod suggest;
 pub mod table;
@@ -20,11 +22,16 @@ pub use load::{Loaded, load, load_file};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     check::HttpCheck,
-    kind::{drain_nodes, velero_restore, workloads_ready},
+    kind::{
+        backup_freshness, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
+        workloads_ready,
+    },
+    schedule::Cron,
 };
 
 /// A checked drill.
@@ -52,25 +59,30 @@ pub struct Drill {
     pub steps: Vec<Step>,
     /// What the run must achieve.
     pub objectives: Vec<Objective>,
+    /// What it asks for that this version cannot do, in one sentence each. Such a drill is refused
+    /// a run.
+    pub pending: Vec<String>,
     /// The file it was read from.
     pub path: PathBuf,
     /// Its YAML document, as written.
     pub text: String,
 }
 
-/// When a drill is due. The exact rule of slots is `schedule`'s.
+/// When a drill is due. The exact rule of slots is [`crate::schedule`]'s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Five fields or a macro.
-    pub cron: String,
-    /// IANA time zone.
-    pub time_zone: String,
+    /// Five fields or a macro, with how its day fields join.
+    pub cron: Cron,
+    /// The zone that the fields are read in; it has an IANA name.
+    pub time_zone: TimeZone,
     /// Spread of the start after the slot.
     pub jitter: Duration,
     /// How late a slot may still start.
     pub starting_deadline: Option<Duration>,
     /// What happens to slots that were missed.
     pub on_missed: OnMissed,
+    /// What happens to the slot of a run whose process died.
+    pub on_interrupted: OnInterrupted,
 }
 
 /// What happens to slots that were missed.
@@ -80,6 +92,16 @@ pub enum OnMissed {
     #[default]
     Skip,
     /// The newest of them runs once.
+    RunOnce,
+}
+
+/// What happens to the slot of a run whose process died. That run is never continued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnInterrupted {
+    /// It ends as interrupted, and that is all.
+    #[default]
+    Skip,
+    /// The drill runs once more, as a new run.
     RunOnce,
 }
 
@@ -105,10 +127,27 @@ pub struct Step {
     pub name: String,
     /// What it does.
     pub kind: StepKind,
-    /// How long it may take; none = the rest of the drill's deadline.
+    /// How long each attempt may take; none = the rest of the drill's deadline.
     pub timeout: Option<Duration>,
+    /// How often it is tried.
+    pub retry: Retry,
     /// Whether it runs after a failed step.
     pub when: When,
+}
+
+/// How often a step is tried, and how long it rests between two attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// All attempts, the first among them; at least 1.
+    pub attempts: u32,
+    /// The pause before each further attempt, after everything was given back.
+    pub backoff: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 1, backoff: Duration::from_secs(10) }
+    }
 }
 
 /// Whether a step runs after a failed step.
@@ -133,6 +172,12 @@ pub enum StepKind {
     DrainNodes(drain_nodes::Spec),
     /// Asks a question until it is answered well.
     Check(crate::kind::check::Spec),
+    /// Makes a Velero backup.
+    VeleroBackup(velero_backup::Spec),
+    /// Judges the freshness of Velero's backups.
+    BackupFreshness(backup_freshness::Spec),
+    /// Verifies an etcd snapshot.
+    EtcdSnapshot(etcd_snapshot::Spec),
 }
 
 impl StepKind {
@@ -144,6 +189,40 @@ impl StepKind {
             Self::WorkloadsReady(_) => "workloadsReady",
             Self::DrainNodes(_) => "drainNodes",
             Self::Check(_) => "check",
+            Self::VeleroBackup(_) => "veleroBackup",
+            Self::BackupFreshness(_) => "backupFreshness",
+            Self::EtcdSnapshot(_) => "etcdSnapshot",
+        }
+    }
+
+    /// Names of earlier steps that it reads.
+    #[must_use]
+    pub fn reads(&self) -> Vec<&str> {
+        match self {
+            Self::WorkloadsReady(spec) => vec![&spec.within],
+            Self::VeleroRestore(spec) => match &spec.backup {
+                velero_restore::spec::Source::Step(step) => vec![step],
+                _ => Vec::new(),
+            },
+            Self::DrainNodes(_)
+            | Self::Check(_)
+            | Self::VeleroBackup(_)
+            | Self::BackupFreshness(_)
+            | Self::EtcdSnapshot(_) => Vec::new(),
+        }
+    }
+
+    /// The shortest time in which it can pass, whatever the world does.
+    #[must_use]
+    pub fn least(&self) -> Duration {
+        match self {
+            Self::WorkloadsReady(spec) => spec.stable_for,
+            Self::DrainNodes(spec) => spec.stable_for,
+            Self::Check(spec) => spec.every.saturating_mul(spec.successes.saturating_sub(1)),
+            Self::VeleroRestore(_)
+            | Self::VeleroBackup(_)
+            | Self::BackupFreshness(_)
+            | Self::EtcdSnapshot(_) => Duration::ZERO,
         }
     }
 }
@@ -206,8 +285,15 @@ pub struct StepOutline {
     pub kind: String,
     /// Whether it runs after a failed step.
     pub when: When,
+    /// How often it is tried at most. Journals from before there were further attempts say nothing.
+    #[serde(default = "once")]
+    pub attempts: u32,
     /// Names of earlier steps that it reads; a sandbox lives until its last reader has ended.
     pub reads: Vec<String>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Drill {
@@ -222,10 +308,8 @@ impl Drill {
                     name: step.name.clone(),
                     kind: step.kind.name().to_owned(),
                     when: step.when,
-                    reads: match &step.kind {
-                        StepKind::WorkloadsReady(spec) => vec![spec.within.clone()],
-                        _ => Vec::new(),
-                    },
+                    attempts: step.retry.attempts,
+                    reads: step.kind.reads().into_iter().map(str::to_owned).collect(),
                 })
                 .collect(),
             objectives: self.objectives.clone(),

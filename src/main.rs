@@ -9,11 +9,12 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use firedrill::{
     cli::{
-        args::{Cli, Command, Format, Journal, Snapshot},
+        args::{Cli, Command, Files, Format, Journal, Snapshot},
         history, journal as journal_cli, output,
         place::{self, Exit},
-        report as report_cli, run, show, snapshot, undo, validate,
+        report as report_cli, run, schedule, schema, show, snapshot, undo, validate,
     },
+    clock::{Clock as _, SystemClock},
     config,
     journal::Reader,
     report::summary::Summary,
@@ -75,8 +76,12 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
     let config = cli.config.as_deref();
     match cli.command {
         Command::Run { drill, name } => run::run(config, &drill, name.as_deref(), cli.output).await,
-        Command::Validate { paths, deny_warnings } => {
-            validate(config, paths, cli.output, deny_warnings)
+        Command::Validate { paths, deny_warnings, files } => {
+            validate(config, paths, cli.output, deny_warnings, files)
+        }
+        Command::Schedule(args) => {
+            say(&schedule::run(&args, cli.output)?);
+            Ok(0)
         }
         Command::History { drill, limit } => {
             history(config, drill.as_deref(), limit, cli.output).await
@@ -122,6 +127,10 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
             say(&text);
             Ok(code)
         }
+        Command::Schema { language } => {
+            say(&schema::text(language));
+            Ok(0)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut stdout());
             Ok(0)
@@ -134,25 +143,41 @@ fn validate(
     mut paths: Vec<std::path::PathBuf>,
     output: Format,
     deny_warnings: bool,
+    files: Option<Files>,
 ) -> Result<u8, Exit> {
+    // Without PATH it is about this machine's own configuration.
+    let look = files.map_or(paths.is_empty(), |files| files == Files::Always);
+    let now = SystemClock::new()
+        .map_err(|error| Exit::internal(format!("error: no clock: {error}")))?
+        .now()
+        .wall;
     let colour = std::io::IsTerminal::is_terminal(&stdout());
-    let loaded = match (config, paths.is_empty()) {
-        (None, false) => None,
-        _ => {
-            let path = place::config_path(config)?;
-            let (loaded, _) = config::load(&path);
-            if paths.is_empty() {
-                paths.push(path);
-                paths.extend(loaded.iter().flat_map(|config| config.drills.clone()));
-            }
-            loaded
-        }
+    let found = match place::config_path(config) {
+        Ok(path) => Some(path),
+        // Drills alone can be checked without one.
+        Err(_) if !paths.is_empty() => None,
+        Err(exit) => return Err(exit),
     };
+    let mut beside = validate::Beside::None;
+    if let Some(path) = found {
+        let (loaded, _) = config::load(&path);
+        if paths.is_empty() {
+            paths.push(path);
+            paths.extend(loaded.iter().flat_map(|config| config.drills.clone()));
+        } else if let Some(loaded) = loaded {
+            beside = validate::Beside::Good(Box::new(loaded));
+        } else if config.is_some() {
+            // Who names it wants to know what is wrong with it.
+            paths.push(path);
+        } else {
+            beside = validate::Beside::Broken(path);
+        }
+    }
     let output = match output {
         Format::Text => validate::Output::Text { colour },
         Format::Json => validate::Output::Json,
     };
-    let code = validate::run(&paths, loaded.as_ref(), output, deny_warnings);
+    let code = validate::run(&paths, &beside, output, deny_warnings, look.then_some(now));
     Ok(u8::try_from(code).unwrap_or(place::INTERNAL))
 }
 

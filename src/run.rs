@@ -16,6 +16,7 @@ mod model;
 pub mod preflight;
 pub mod record;
 pub mod recover;
+pub mod retry;
 pub mod step;
 pub mod sweep;
 pub mod verdict;

@@ -103,7 +103,9 @@ pub enum Refused {
     #[error("{0} are never restored: they {1}")]
     Never(String, &'static str),
     /// It owns something outside the sandbox, and the configuration does not consent.
-    #[error("{0} may own something outside the sandbox: the configuration must allow it")]
+    #[error(
+        "{0} may own something outside the sandbox: the cluster's `mayOwnOutside` must allow it"
+    )]
     OwnsOutside(String),
 }
 
@@ -330,8 +332,8 @@ mod tests {
             ("networkpolicies.networking.k8s.io", "never restored: they would open the sandbox"),
             ("networkpolicies", "never restored"),
             ("namespaces", "never restored"),
-            ("ingresses.networking.k8s.io", "the configuration must allow it"),
-            ("certificates.cert-manager.io", "the configuration must allow it"),
+            ("ingresses.networking.k8s.io", "the cluster's `mayOwnOutside` must allow it"),
+            ("certificates.cert-manager.io", "the cluster's `mayOwnOutside` must allow it"),
         ] {
             let refused = resources(&also(&[name]), &[]).expect_err(name);
             assert!(refused[0].to_string().contains(sentence), "{name}: {}", refused[0]);

@@ -34,6 +34,8 @@ pub enum TaskKind {
     Signals,
     /// Closes a run when its deadline is over.
     Deadline,
+    /// Closes a run when the halt file appears.
+    HaltFile,
 }
 
 /// What becomes of a task when its token is cancelled or its handle is dropped.
@@ -69,6 +71,7 @@ impl TaskKind {
             Self::Progress => "progress",
             Self::Signals => "signals",
             Self::Deadline => "deadline",
+            Self::HaltFile => "halt-file",
         }
     }
 
@@ -92,7 +95,8 @@ impl TaskKind {
             | Self::LeaseRenewal
             | Self::BackgroundCheck
             | Self::Watch
-            | Self::Deadline => OnError::ClosesRun,
+            | Self::Deadline
+            | Self::HaltFile => OnError::ClosesRun,
             Self::Progress => OnError::Logged,
         }
     }

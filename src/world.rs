@@ -4,7 +4,10 @@
 //! `run/effect.rs` and the closed table of exceptions in ARCHITECTURE.md.
 
 pub mod access;
+pub mod client;
 pub mod error;
+pub mod files;
+pub mod forward;
 pub mod kube;
 pub mod login;
 pub mod watch;

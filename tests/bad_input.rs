@@ -35,7 +35,15 @@ fn bad_drill(name: &str, text: &str, places: &[(usize, usize, &str)]) {
     assert_eq!((json.code, json.err.as_str()), (2, ""), "{json}");
     assert_eq!(ran.code, 2, "{ran}");
     assert_eq!(ran.err.trim_end(), problems, "people read stderr");
-    let list = json.json();
+    let answer = json.json();
+    let list = answer["problems"].clone();
+    let count = |severity: &str| {
+        list.as_array().map(|all| all.iter().filter(|it| it["severity"] == severity).count())
+    };
+    assert_eq!(answer["valid"], false, "{json}");
+    assert_eq!((&answer["files"], &answer["drills"]), (&1.into(), &0.into()), "{json}");
+    assert_eq!(answer["errors"], serde_json::json!(count("error")), "{json}");
+    assert_eq!(answer["warnings"], serde_json::json!(count("warning")), "{json}");
     assert_eq!(ran.json()["problems"], list);
     assert_eq!(ran.json()["exitCode"], 2);
     assert_eq!(found(&list), places, "{json}");
@@ -180,11 +188,14 @@ fn what_is_not_there() {
     nothing_was_begun(&place);
 }
 
-/// A list of problems (`validate`), or one object with the error.
+/// An object with the problems (`validate`), or one with the error.
 fn one_answer(said: &Said) {
     let answer = said.json();
-    match answer.as_array() {
-        Some(_) => every_problem_helps(&answer),
+    match answer.get("valid") {
+        Some(valid) => {
+            assert_eq!(valid, false);
+            every_problem_helps(&answer["problems"]);
+        }
         None => {
             assert_eq!(answer["exitCode"], 2);
             assert!(answer["error"].as_str().is_some_and(|error| !error.contains('\n')), "{said}");

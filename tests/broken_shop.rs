@@ -59,6 +59,8 @@ async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyh
         ("SIGTERM", terminated(&world).await),
         ("deadline", deadline(&world).await),
         ("broken image", broken_image(&world).await),
+        ("budget that allows at the second attempt", drained_again(&world).await),
+        ("Velero there at the second attempt", restored_again(&world).await),
         ("Velero not there", velero_gone(&world).await),
         ("Velero stopped in mid-restore", velero_stopped(&world).await),
     ];
@@ -143,6 +145,19 @@ impl World {
         Ok(())
     }
 
+    /// Makes a pod of `web` on another node unready, so that the budget allows no eviction.
+    async fn unready_elsewhere(&self, pods: &Api<Pod>) -> anyhow::Result<String> {
+        let web = pods.list(&ListParams::default().labels("app=web")).await?;
+        let elsewhere = |pod: &&Pod| {
+            pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_some_and(|n| n != NODE)
+        };
+        let unlucky = web.iter().find(elsewhere).context("no pod elsewhere")?.name_any();
+        let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+        pods.patch_status(&unlucky, &PatchParams::default(), &Patch::Strategic(unready)).await?;
+        self.budget(json!({"maxUnavailable": 1}), 0).await?;
+        Ok(unlucky)
+    }
+
     async fn cordoned(&self) -> anyhow::Result<bool> {
         let node = Api::<Node>::all(self.client.clone()).get(NODE).await?;
         Ok(node.spec.and_then(|spec| spec.unschedulable) == Some(true))
@@ -178,15 +193,7 @@ async fn never(world: &World) -> Rows {
 
 async fn not_now(world: &World) -> Rows {
     let pods: Api<Pod> = Api::namespaced(world.client.clone(), world.shop.namespace());
-    let web = pods.list(&ListParams::default().labels("app=web")).await?;
-    let elsewhere = |pod: &&Pod| {
-        pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_some_and(|n| n != NODE)
-    };
-    let unlucky = web.iter().find(elsewhere).context("no pod elsewhere")?.name_any();
-    let unready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
-    pods.patch_status(&unlucky, &PatchParams::default(), &Patch::Strategic(unready)).await?;
-    world.budget(json!({"maxUnavailable": 1}), 0).await?;
-
+    let unlucky = world.unready_elsewhere(&pods).await?;
     let case = world.case("budget-allows-none-now").await?;
     let ran = case.firedrill.run(&drill(json!({}), drain(1, "6s"))).await?;
     let ended = case.end(&ran, 1, &["timeout", "budget web allows 0 now"]).await?;
@@ -344,6 +351,104 @@ async fn velero_gone(world: &World) -> Rows {
     Ok(vec![case.end(&ran?, 1, &words).await?.row])
 }
 
+/// The budget allows nothing at first: the node is given back, and drained when it does.
+async fn drained_again(world: &World) -> Rows {
+    let pods: Api<Pod> = Api::namespaced(world.client.clone(), world.shop.namespace());
+    let unlucky = world.unready_elsewhere(&pods).await?;
+    let case = world.case("budget-allows-later").await?;
+    let mut steps = drain(1, "10s");
+    steps[0]["retry"] = json!({"attempts": 3, "backoff": "8s"});
+    let mut run = case.firedrill.start(&drill(json!({}), steps))?;
+    run.says("drain failed, attempt 1 of 3", LIMIT).await?;
+    ensure!(!world.cordoned().await?, "{NODE} is cordoned between two attempts");
+    pods.delete(&unlucky, &DeleteParams::default()).await?;
+    let ran = run.end().await?;
+    ensure!(ran.code == 0, "{ran}");
+    ensure!(!world.cordoned().await?, "{NODE} is cordoned");
+    let report = case.firedrill.report().await?;
+    let step = &report["steps"][0];
+    ensure!(step["attempts"].as_u64() >= Some(2), "{step:#}");
+    let first = &step["earlierAttempts"][0];
+    let why = first["why"].as_str().unwrap_or_default();
+    ensure!(first["outcome"] == "failed" && why.contains("budget web allows 0 now"), "{first:#}");
+    ensure!(ran.stdout.contains("Not at the first attempt: drain"), "{ran}");
+    let ended = case.clean(report).await?;
+    world.budget(json!({"maxUnavailable": 1}), 1).await?;
+    world.shop.wait_ready(&[], LIMIT).await?;
+    Ok(vec![ended.row])
+}
+
+/// Velero is not there at first: the sandbox and the Restore are given back before the second
+/// attempt makes its own.
+async fn restored_again(world: &World) -> Rows {
+    world.lab.stop_velero();
+    let tried = second_restore(world).await;
+    if tried.is_err() {
+        // The next cases need it; if it runs already, that is no news.
+        let _ = world.lab.start_velero().await;
+    }
+    Ok(vec![tried?])
+}
+
+async fn second_restore(world: &World) -> anyhow::Result<String> {
+    let case =
+        Case::begin(world.lab, "velero-there-later", timings(&[("veleroAccept", "10s")])).await?;
+    let mut steps = restore(world.shop.namespace(), "2s");
+    steps[0]["retry"] = json!({"attempts": 4, "backoff": "20s"});
+    let objectives = json!([
+        {"name": "rto", "recoveryTime": "10m", "from": "restore", "until": "ready"},
+    ]);
+    let spec = json!({"deadline": "5m", "objectives": objectives});
+    let mut run = case.firedrill.start(&drill(spec, steps))?;
+    run.says("restore failed, attempt 1 of 4", LIMIT).await?;
+    world.lab.start_velero().await?;
+    let ran = run.end().await?;
+    ensure!(ran.code == 0, "{ran}");
+
+    let report = case.firedrill.report().await?;
+    let step = &report["steps"][0];
+    let why = step["earlierAttempts"][0]["why"].as_str().unwrap_or_default();
+    ensure!(why.contains("Velero has not picked up restore"), "{step:#}");
+    let recovery = &report["recoveries"][0];
+    let phases = recovery["phases"].as_array().context("phases")?;
+    ensure!(phases[0]["name"] == "earlier attempts", "{recovery:#}");
+    let sum: u64 = phases.iter().filter_map(|phase| phase["millis"].as_u64()).sum();
+    ensure!(recovery["totalMillis"].as_u64() == Some(sum), "{recovery:#}");
+    // It was not picked up for 10 s, and then there was a pause of 20 s.
+    ensure!(sum >= 30_000, "the first attempt does not count: {recovery:#}");
+    all_of_one_before_the_next(&case).await?;
+    Ok(case.clean(report).await?.row)
+}
+
+/// As the journal tells it: at the start of each further attempt every effect of those before is
+/// undone, or had nothing to undo.
+async fn all_of_one_before_the_next(case: &Case) -> anyhow::Result<()> {
+    let run = case.firedrill.report().await?["run"].as_str().context("an id")?.to_owned();
+    let shown = case.firedrill.call(&["show", &run, "--output", "json"]).await?;
+    let shown: Value = serde_json::from_slice(&shown.stdout).context("show")?;
+    let mut open = std::collections::BTreeSet::new();
+    let mut namespaces = 0;
+    for entry in shown["entries"].as_array().context("entries")? {
+        let (kind, body) = (&entry["event"]["kind"], &entry["event"]["body"]);
+        match kind.as_str().unwrap_or_default() {
+            "EffectIntended" if body["step"] == "restore" && body["undo"]["by"].is_object() => {
+                namespaces += u32::from(body["target"]["kind"] == "Namespace");
+                open.insert(body["n"].as_u64());
+            }
+            "UndoSettled" => {
+                ensure!(body["outcome"] == "undone", "{body:#}");
+                open.remove(&body["n"].as_u64());
+            }
+            "StepStarted" if body["step"] == "restore" => {
+                ensure!(open.is_empty(), "{body:#} while {open:?} were there");
+            }
+            _ => {}
+        }
+    }
+    ensure!(namespaces >= 2, "each attempt has a sandbox of its own: {namespaces}");
+    Ok(())
+}
+
 async fn velero_stopped(world: &World) -> Rows {
     // So much that Velero is at it for many seconds.
     let namespace = world.lab.namespace("many").await?;
@@ -381,16 +486,22 @@ async fn stop_in_mid_restore(world: &World) -> anyhow::Result<String> {
     Ok(found)
 }
 
+/// Of a step that has attempts left and is not tried again.
+const NO_OTHER: &str = "(attempt 1 of 2); no further attempt: ";
+
 async fn stays_away(world: &World, namespace: &str) -> anyhow::Result<String> {
     let case = world.case("velero-stays-away").await?;
     let mut steps = restore(namespace, "2s");
     steps[0]["timeout"] = "10s".into();
+    // What Velero is at cannot be given back, so it is not tried again.
+    steps[0]["retry"] = json!({"attempts": 2, "backoff": "1s"});
     let run = case.firedrill.start(&drill(json!({"undoPatience": "5s"}), steps))?;
     let name = stop_in_mid_restore(world).await;
     let ran = run.end().await;
     let told = async {
         let name = name?;
-        let report = case.told(&ran?, 4, &["timeout", &name, "InProgress"]).await?;
+        let report = case.told(&ran?, 4, &["timeout", &name, "InProgress", NO_OTHER]).await?;
+        ensure!(report["steps"][0]["attempts"] == 1, "{report:#}");
         let left = report["leftovers"].as_array().context("leftovers")?;
         let named = |what: &str| left.iter().any(|it| it["target"]["kind"] == what);
         ensure!(named("Restore") && named("Namespace"), "{left:#?}");

@@ -58,6 +58,7 @@ fn must_be_pure(path: &str) -> bool {
         || kind
         || path == "kind.rs"
         || path == "check/colour.rs"
+        || within("check/service")
         || ["run/event", "run/machine", "run/verdict", "run/closing"].iter().any(|it| within(it))
 }
 

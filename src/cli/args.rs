@@ -47,6 +47,15 @@ pub enum Format {
     Json,
 }
 
+/// Whether `validate` looks at the files that a configuration names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Files {
+    /// Tokens, certificates, kubeconfigs: are they there, and can they be used
+    Always,
+    /// Only the configuration itself, the same everywhere
+    Never,
+}
+
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -65,7 +74,14 @@ pub enum Command {
         /// Count warnings as errors
         #[arg(long)]
         deny_warnings: bool,
+        /// Whether to look at the files that the configuration names
+        ///
+        /// Without it: only if there is no PATH, because then it is about this machine.
+        #[arg(long, value_enum, value_name = "WHEN")]
+        files: Option<Files>,
     },
+    /// Show the next slots of a cron expression
+    Schedule(ScheduleArgs),
     /// List runs, newest first
     History {
         /// Only of this drill
@@ -105,11 +121,49 @@ pub enum Command {
         #[command(subcommand)]
         command: Snapshot,
     },
+    /// Print a JSON Schema, for editors and other tools
+    Schema {
+        /// Of which language
+        #[arg(value_enum)]
+        language: super::schema::Language,
+    },
     /// Print a completion script
     Completions {
         /// For this shell
         shell: clap_complete::Shell,
     },
+}
+
+/// What `schedule` is asked.
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// Five fields or a macro, in quotes: '30 2 * * mon', @daily
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expression: String,
+    /// The shell's pieces of an expression without quotes.
+    #[arg(hide = true)]
+    pub more: Vec<String>,
+    /// The IANA zone that the fields are read in
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub time_zone: String,
+    /// Only slots after this instant (RFC 3339); without it: now
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub after: Option<String>,
+    /// How many, at most 10000
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub count: u16,
+    /// How day of month and day of week join where both are restricted
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub day_match: Option<DayMatch>,
+}
+
+/// How the two day fields join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DayMatch {
+    /// Either is enough, as crond does it
+    Or,
+    /// Both must match
+    And,
 }
 
 /// Which run.

@@ -212,9 +212,13 @@ fn by_name(config: &Config, wanted: &str) -> Result<Drill, Exit> {
 
 /// A file that cannot be used: every problem as text, and again for programs.
 fn invalid(problems: &[Problem], path: &Path, text: &str) -> Exit {
+    problems_of(problems, &render::Sources::of(path, text))
+}
+
+/// Input that cannot be used: every problem as text, and again for programs.
+pub(super) fn problems_of(problems: &[Problem], sources: &render::Sources) -> Exit {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let mut exit = Exit::invalid(render::text(problems, &render::Sources::of(path, text), colour));
-    // It was made by a serialiser a moment ago; were it no JSON, the text still says everything.
-    exit.problems = serde_json::from_str(&render::json(problems)).unwrap_or_default();
+    let mut exit = Exit::invalid(render::text(problems, sources, colour));
+    exit.problems = render::values(problems);
     exit
 }

@@ -31,13 +31,11 @@ pub fn show(mut entries: mpsc::UnboundedReceiver<Entry>) -> Task<()> {
             bar
         });
         let mut began: Option<Mono> = None;
-        let mut targets = Targets::new();
+        let mut known = Known::default();
         while let Some(entry) = entries.recv().await {
             let began = *began.get_or_insert(entry.mono);
-            if let Event::EffectIntended(intent) = &entry.event {
-                targets.insert(intent.n, intent.target.to_string());
-            }
-            let Some(line) = line(&entry.event, &targets) else { continue };
+            known.take(&entry.event);
+            let Some(line) = line(&entry.event, &known) else { continue };
             let line = words::neutral(&line);
             let stamp = words::exact(crate::clock::millis(entry.mono.since(began)));
             match &bar {
@@ -57,12 +55,46 @@ pub fn show(mut entries: mpsc::UnboundedReceiver<Entry>) -> Task<()> {
     })
 }
 
-/// The object of each effect, as a person would look for it.
-type Targets = BTreeMap<EffectNo, String>;
+/// What a line needs of the events before it.
+#[derive(Default)]
+struct Known {
+    /// The object of each effect, as a person would look for it.
+    targets: BTreeMap<EffectNo, String>,
+    /// The attempt of each step, and how many there may be.
+    attempts: BTreeMap<String, (u32, u32)>,
+}
+
+impl Known {
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::RunOpened { outline, .. } => {
+                let all = outline.steps.iter().map(|step| (step.name.clone(), (1, step.attempts)));
+                self.attempts = all.collect();
+            }
+            Event::StepStarted { step, attempt } => {
+                if let Some(known) = self.attempts.get_mut(step) {
+                    known.0 = *attempt;
+                }
+            }
+            Event::EffectIntended(intent) => {
+                self.targets.insert(intent.n, intent.target.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// `, attempt 2 of 3` where there may be several.
+    fn attempt(&self, step: &str) -> String {
+        match self.attempts.get(step) {
+            Some((attempt, all)) if *all > 1 => format!(", attempt {attempt} of {all}"),
+            _ => String::new(),
+        }
+    }
+}
 
 /// One line for what a person follows; the rest is in `show`. PURE.
-fn line(event: &Event, targets: &Targets) -> Option<String> {
-    let of = |n: &EffectNo| targets.get(n).map_or("an effect", String::as_str);
+fn line(event: &Event, known: &Known) -> Option<String> {
+    let of = |n: &EffectNo| known.targets.get(n).map_or("an effect", String::as_str);
     Some(match event {
         Event::RunOpened { run, drill, .. } => format!("run {run} of drill {drill}"),
         Event::PlanMade { foreseen, refusals } if refusals.is_empty() => {
@@ -72,17 +104,21 @@ fn line(event: &Event, targets: &Targets) -> Option<String> {
         Event::PlanMade { refusals, .. } => {
             format!("refused for {}", words::count(refusals.len(), "reason"))
         }
-        Event::StepStarted { step, .. } => format!("{step} begins"),
+        Event::StepStarted { step, .. } => format!("{step} begins{}", known.attempt(step)),
         Event::StepEnded { step, outcome, why, .. } => {
-            let outcome = match outcome {
+            let word = match outcome {
                 StepOutcome::Passed => "passed",
                 StepOutcome::Failed => "failed",
                 StepOutcome::Aborted => "aborted",
                 StepOutcome::Skipped => "skipped",
             };
+            let attempt = match outcome {
+                StepOutcome::Skipped => String::new(),
+                _ => known.attempt(step),
+            };
             match why {
-                Some(why) => format!("{step} {outcome}: {why}"),
-                None => format!("{step} {outcome}"),
+                Some(why) => format!("{step} {word}{attempt}: {why}"),
+                None => format!("{step} {word}{attempt}"),
             }
         }
         Event::Observed { step, what: What::Phase(phase), .. } => format!("{step}: {phase} done"),

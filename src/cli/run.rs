@@ -18,7 +18,7 @@ use crate::{
         drive::{self, DriveError},
         event::Trigger,
         house::House,
-        recover::{self, Recovered, SWEEP_PATIENCE},
+        recover::{self, Recovered},
         sweep,
     },
     supervise::{Task, TaskKind, spawn},
@@ -72,9 +72,10 @@ fn signals(stop: CancellationToken) -> Task<()> {
 /// If the journal cannot be read or written.
 pub async fn tidy(house: &House) -> Result<Recovered, Exit> {
     let failed = |error: recover::RecoverError| Exit::internal(format!("error: {error}"));
-    let mut recovered = recover::recover(house, None, SWEEP_PATIENCE).await.map_err(failed)?;
+    let patience = house.config.patience.sweep;
+    let mut recovered = recover::recover(house, None, patience).await.map_err(failed)?;
     let instance = house.config.instance.clone();
-    let swept = sweep::sweep(house, &instance, SWEEP_PATIENCE, sweep::Fence::Leave, None).await;
+    let swept = sweep::sweep(house, &instance, patience, sweep::Fence::Leave, None).await;
     let swept = swept.map_err(failed)?;
     recovered.ended.extend(swept.summaries);
     // The drill's own cluster is asked again by the plan, and refuses the run there.

@@ -1,168 +1,132 @@
 //! The fields of the configuration. PURE.
 
+mod duty;
+mod place;
+mod tell;
+
+pub use duty::{CAPS, FOLDERS, FREEZE, PATIENCE, RETAIN, SENTINEL_PLACE, SENTINELS, TIMINGS};
+pub use place::{CLUSTER, STORE, TARGET};
+pub use tell::{HEARTBEAT, HOOK, OCCASIONS, RULE, SLACK, WEBHOOK};
+
 use crate::drill::{
     fields::API_VERSION,
-    table::{Field, Rule, Shape, Table},
+    table::{Field, Shape, Table},
 };
+
+/// Why the keys of the daemon have no effect yet.
+const NO_DAEMON: &str = "it is for the daemon, which this version does not have: `firedrill run` \
+                         works without it";
 
 /// The configuration.
-pub const CONFIGURATION: Table = Table {
-    what: "a configuration",
-    groups: &[&[
-        Field::required(
-            "apiVersion",
-            Shape::Choice(&[API_VERSION]),
-            "The version of the language: `firedrill.dev/v1alpha1`.",
-        ),
-        Field::required(
-            "kind",
-            Shape::Choice(&["Configuration"]),
-            "What the document is: `Configuration`.",
-        ),
-        Field::required(
-            "instance",
-            Shape::Name,
-            "The name of this installation. It is written on every object that we make: \
-             never change it while a run is open.",
-        )
-        .example("production"),
-        Field::default(
-            "journal",
-            Shape::File,
-            "/var/lib/firedrill/journal.db",
-            "The journal's database file.",
-        ),
-        Field::optional(
-            "drills",
-            Shape::Texts(&Shape::File),
-            "Files and folders of drills, to find one by its name.",
-        )
-        .example("[drills]"),
-        Field::required("clusters", Shape::Named(&CLUSTER), "Where to drill, by name."),
-        Field::optional("targets", Shape::Named(&TARGET), "Base URLs for checks, by name."),
-        Field::optional("stores", Shape::Named(&STORE), "S3 buckets, by name."),
-        Field::optional("timings", Shape::Object(&TIMINGS), "How long things may take."),
-    ]],
-    rules: &[],
-};
+pub const CONFIGURATION: Table =
+    Table { what: "a configuration", groups: &[HEAD, WORLD, WHEN, TELLING, LIMITS], rules: &[] };
 
-/// One of `clusters`
-pub const CLUSTER: Table = Table {
-    what: "a cluster",
-    groups: &[&[
-        Field::optional(
-            "server",
-            Shape::HttpsUrl,
-            "The API server, with `tokenFile` and `caFile`; or else `kubeconfig`.",
-        )
-        .example("https://10.0.0.1:6443"),
-        Field::optional(
-            "tokenFile",
-            Shape::File,
-            "File with the bearer token. It is read again as it changes.",
-        )
-        .example("/etc/firedrill/production.token"),
-        Field::optional("caFile", Shape::File, "PEM file with the server's CA.")
-            .example("/etc/firedrill/production-ca.pem"),
-        Field::optional("kubeconfig", Shape::File, "A kubeconfig file; or else `server`.")
-            .example("/etc/firedrill/production.kubeconfig"),
-        Field::optional(
-            "context",
-            Shape::Text,
-            "A context of the kubeconfig. Without it: its current one.",
-        )
-        .example("drills"),
-        Field::default("veleroNamespace", Shape::Namespace, "velero", "Velero's namespace."),
-        Field::default(
-            "maxNodes",
-            Shape::Count(1, 1000),
-            "1",
-            "The most nodes that a run may cordon at once.",
-        ),
-    ]],
-    rules: &[
-        Rule::One(&["server", "kubeconfig"]),
-        Rule::Needs("server", &["tokenFile", "caFile"]),
-        Rule::Refuses("server", &["context"]),
-        Rule::Refuses("kubeconfig", &["tokenFile", "caFile"]),
-    ],
-};
+const HEAD: &[Field] = &[
+    Field::required(
+        "apiVersion",
+        Shape::Choice(&[API_VERSION]),
+        "The version of the language: `firedrill.dev/v1alpha1`.",
+    ),
+    Field::required(
+        "kind",
+        Shape::Choice(&["Configuration"]),
+        "What the document is: `Configuration`.",
+    ),
+    Field::required(
+        "instance",
+        Shape::Name,
+        "The name of this installation. It is written on every object that we make: never change \
+         it while a run is open.",
+    )
+    .example("production"),
+    Field::default(
+        "journal",
+        Shape::File,
+        "/var/lib/firedrill/journal.db",
+        "The journal's database file, on a local disk.",
+    ),
+    Field::optional(
+        "drills",
+        Shape::Texts(&Shape::File),
+        "Files and folders of drills, to find one by its name.",
+    )
+    .example("[/etc/firedrill/drills]"),
+    Field::optional("folders", Shape::Object(&FOLDERS), "Where files are kept beside the journal.")
+        .pending("no step of this version writes files"),
+    Field::optional(
+        "haltFile",
+        Shape::File,
+        "The halt lever as a file: while it exists, running drills close and undo, and new ones \
+         are refused. Without it: `halt` beside the journal.",
+    )
+    .example("/run/firedrill/halt"),
+    Field::optional(
+        "listen",
+        Shape::Address,
+        "The address of the page, the API and the metrics. Without it: none.",
+    )
+    .example("127.0.0.1:9090")
+    .pending(NO_DAEMON),
+    Field::default(
+        "socket",
+        Shape::File,
+        "/run/firedrill/firedrill.sock",
+        "The socket that the command line reaches the daemon through.",
+    )
+    .pending(NO_DAEMON),
+];
 
-/// One of `targets`
-pub const TARGET: Table = Table {
-    what: "a target",
-    groups: &[&[
-        Field::required("url", Shape::Url, "The base URL.").example("https://shop.example.com")
-    ]],
-    rules: &[],
-};
+const WORLD: &[Field] = &[
+    Field::required("clusters", Shape::Named(&CLUSTER), "Where to drill, by name."),
+    Field::optional(
+        "targets",
+        Shape::Named(&TARGET),
+        "What checks ask, by name. A `promql` check asks the one named `prometheus`.",
+    ),
+    Field::optional("stores", Shape::Named(&STORE), "S3 buckets, by name.")
+        .pending("no kind of step of this version reads a store"),
+];
 
-/// One of `stores`
-pub const STORE: Table = Table {
-    what: "a store",
-    groups: &[&[
-        Field::optional("endpoint", Shape::Url, "The endpoint. Without it: AWS.")
-            .example("https://s3.example.com"),
-        Field::default("region", Shape::Text, "us-east-1", "The region."),
-        Field::required("bucket", Shape::Text, "The bucket.").example("backups"),
-        Field::default("prefix", Shape::TextOrEmpty, "", "The key prefix."),
-        Field::default(
-            "pathStyle",
-            Shape::Flag,
-            "false",
-            "The bucket stands in the path, as most servers other than AWS want it.",
-        ),
-        Field::optional(
-            "credentialsFile",
-            Shape::File,
-            "File with an AWS `[default]` profile. Without it: the usual chain of AWS.",
-        )
-        .example("/etc/firedrill/s3.credentials"),
-    ]],
-    rules: &[],
-};
+const WHEN: &[Field] = &[
+    Field::optional("freezes", Shape::Named(&FREEZE), "Times in which nothing may start, by name."),
+    Field::optional(
+        "sentinels",
+        Shape::Object(&SENTINELS),
+        "ConfigMaps that are kept fresh, so that a restore shows how much was lost.",
+    )
+    .pending("recovery points are measured by the backup's start"),
+];
 
-/// `timings`
-pub const TIMINGS: Table = Table {
-    what: "`timings`",
-    groups: &[&[
-        Field::default(
-            "sendTimeout",
-            Shape::Duration,
-            "15s",
-            "A write is never sent later than this after it was noted in the journal.",
-        ),
-        Field::default(
-            "settle",
-            Shape::Duration,
-            "30s",
-            "How long after that an absence proves something. Longer than `sendTimeout`.",
-        ),
-        Field::default(
-            "leaseDuration",
-            Shape::Duration,
-            "60s",
-            "How long the Lease of a cluster lasts.",
-        ),
-        Field::default("leaseRenew", Shape::Duration, "10s", "How often it is renewed."),
-        Field::default(
-            "leaseLost",
-            Shape::Duration,
-            "40s",
-            "Unrenewed for this long closes the run. Shorter than `leaseDuration`.",
-        ),
-        Field::default(
-            "veleroAccept",
-            Shape::Duration,
-            "60s",
-            "How long Velero may take to pick a request up.",
-        ),
-        Field::default(
-            "stopBudget",
-            Shape::Duration,
-            "60s",
-            "How long undo may go on after a first signal.",
-        ),
-    ]],
-    rules: &[],
-};
+const TELLING: &[Field] = &[
+    Field::optional("hooks", Shape::Named(&HOOK), "Where messages go, by name.")
+        .pending("no message is sent: read the exit code and `firedrill report`"),
+    Field::optional(
+        "notify",
+        Shape::Objects(&RULE),
+        "Who is told what. Each rule that matches sends one message to each of its hooks.",
+    )
+    .pending("no message is sent: read the exit code and `firedrill report`"),
+];
+
+const LIMITS: &[Field] = &[
+    Field::optional(
+        "caps",
+        Shape::Object(&CAPS),
+        "The most that one run may touch in a cluster, where the cluster says nothing else.",
+    ),
+    Field::default(
+        "maxConcurrent",
+        Shape::Count(1, 100),
+        "4",
+        "How many runs there may be at once, all clusters together.",
+    )
+    .pending(NO_DAEMON),
+    Field::optional("patience", Shape::Object(&PATIENCE), "How long undo waits for something."),
+    Field::optional(
+        "retain",
+        Shape::Object(&RETAIN),
+        "How long the journal keeps runs that have ended. Without it: for ever.",
+    )
+    .pending("the journal keeps every run"),
+    Field::optional("timings", Shape::Object(&TIMINGS), "How long things may take."),
+];

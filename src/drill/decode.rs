@@ -7,8 +7,10 @@
 
 mod object;
 mod values;
+mod when;
 
 pub use object::Object;
+pub use values::MAX_ITEMS;
 #[cfg(test)]
 pub(crate) use values::check_text;
 
@@ -16,6 +18,7 @@ use std::path::Path;
 
 use super::{
     problem::{Code, Lines, Problem, Severity},
+    table::Sort,
     tree::Span,
 };
 
@@ -45,14 +48,30 @@ pub struct Reference {
     pub kinds: &'static [&'static str],
 }
 
+/// What a drill asks of the configuration, to be looked up when there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mention {
+    /// The name of a thing.
+    Name {
+        /// Of which sort it is.
+        sort: Sort,
+        /// The name.
+        at: At<String>,
+    },
+    /// This many nodes are cordoned at once, on the drill's own cluster.
+    Cordons(At<u64>),
+}
+
 /// Collects the problems of one file.
 pub struct Decoder<'t> {
     path: &'t Path,
-    lines: Lines<'t>,
+    text: &'t str,
     problems: Vec<Problem>,
     dropped: usize,
     errors: usize,
     references: Vec<Reference>,
+    mentions: Vec<Mention>,
+    pending: Vec<String>,
 }
 
 impl<'t> Decoder<'t> {
@@ -61,11 +80,13 @@ impl<'t> Decoder<'t> {
     pub fn new(path: &'t Path, text: &'t str) -> Self {
         Self {
             path,
-            lines: Lines::new(text),
+            text,
             problems: Vec::new(),
             dropped: 0,
             errors: 0,
             references: Vec::new(),
+            mentions: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
@@ -124,6 +145,28 @@ impl<'t> Decoder<'t> {
         std::mem::take(&mut self.references)
     }
 
+    /// Notes that so many nodes are cordoned at once.
+    pub fn cordons(&mut self, count: At<u64>) {
+        self.mentions.push(Mention::Cordons(count));
+    }
+
+    /// What was asked of the configuration since the last call.
+    pub fn take_mentions(&mut self) -> Vec<Mention> {
+        std::mem::take(&mut self.mentions)
+    }
+
+    /// Notes a key that this version does nothing with, and what that means.
+    pub(super) fn pending(&mut self, span: &Span, key: &str, name: &str, instead: &str) {
+        let message = format!("`{name}` is not acted on by this version");
+        self.warning(Code::NotActedOn, span, key, message).help(instead);
+        self.pending.push(format!("`{key}` is not acted on by this version: {instead}"));
+    }
+
+    /// One sentence for each key noted since the last call that this version does nothing with.
+    pub fn take_pending(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.pending)
+    }
+
     /// All problems in the order of the file, with lines and columns.
     #[must_use]
     pub fn finish(mut self) -> Vec<Problem> {
@@ -131,13 +174,18 @@ impl<'t> Decoder<'t> {
             self.problems.pop();
             self.dropped += 1;
         }
+        // Most files have no problem, and then nobody asks where their lines begin.
+        if self.problems.is_empty() {
+            return Vec::new();
+        }
+        let lines = Lines::new(self.text);
         for problem in &mut self.problems {
-            problem.place = self.lines.place(&problem.place.span);
-            if let Some((place, _)) = &mut problem.also {
-                *place = self.lines.place(&place.span);
+            problem.place = lines.place(&problem.place.span);
+            if let Some(also) = &mut problem.also {
+                also.place = lines.place(&also.place.span);
             }
             if let Some(secret) = &mut problem.secret {
-                *secret = self.lines.place(secret).span;
+                *secret = lines.place(secret).span;
             }
         }
         self.problems.sort_by_key(|problem| problem.place.span.start);

@@ -1,12 +1,20 @@
 //! A file with drills: text to drills and problems.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Read as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
 
 use super::{
     Drill,
-    decode::Decoder,
+    decode::{At, Decoder, Mention},
     problem::{Code, Lines, Problem, Severity},
-    read::{self, Document, MAX_BYTES},
+    read::{self, Document, Fault, MAX_BYTES},
     tree::Span,
     validate,
 };
@@ -21,8 +29,20 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// The file's text, as far as it could be read.
     pub text: String,
-    /// Where each drill's document begins, and the place of its name.
-    places: Vec<(usize, Span)>,
+    path: PathBuf,
+    /// What is known of each document, also of those with errors.
+    known: Vec<Known>,
+}
+
+/// What is known of a drill, whatever is wrong with the rest of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Its name.
+    pub name: Option<At<String>>,
+    /// What it asks of the configuration.
+    pub mentions: Vec<Mention>,
+    /// The drill, if it has no errors.
+    pub drill: Option<Drill>,
 }
 
 impl Loaded {
@@ -32,51 +52,63 @@ impl Loaded {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Each drill's name and the place of that name in the file.
+    /// The names of all drills, also of those with errors, with their places in the file.
     pub fn names(&self) -> impl Iterator<Item = (&str, &Span)> {
-        self.drills.iter().zip(&self.places).map(|(drill, (_, name))| (drill.name.as_str(), name))
+        self.known
+            .iter()
+            .filter_map(|known| known.name.as_ref().map(|name| (name.value.as_str(), &name.span)))
     }
 
-    /// Every name in the drills that the configuration does not have, with places in the file.
+    /// Every name in the drills that the configuration does not have, and every number beyond its
+    /// caps, with places in the file. Of a drill with errors, as far as its parts are known.
     #[must_use]
     pub fn against(&self, config: &Config) -> Vec<Problem> {
-        let lines = Lines::new(&self.text);
-        let mut all = Vec::new();
-        for (drill, (start, _)) in self.drills.iter().zip(&self.places) {
-            for mut problem in validate::against(drill, config) {
-                let span = &problem.place.span;
-                problem.place = lines.place(&(span.start + start..span.end + start));
-                all.push(problem);
-            }
+        let mut out = Decoder::new(&self.path, &self.text);
+        for known in &self.known {
+            validate::against(&mut out, &known.mentions, config);
         }
-        all
+        out.finish()
     }
 }
 
 /// Reads the drills of a file's text. Never panics, whatever the text.
 #[must_use]
 pub fn load(path: &Path, text: &str) -> Loaded {
+    load_read(path, text, read::read(text))
+}
+
+/// As [`load`], of a text that has been read already: reading is most of the time that it takes.
+#[must_use]
+pub fn load_read(path: &Path, text: &str, read: (Vec<Document>, Vec<Fault>)) -> Loaded {
     let mut out = Decoder::new(path, text);
-    let documents = documents(&mut out, text);
-    let mut loaded = Loaded { text: text.to_owned(), ..Loaded::default() };
+    let documents = documents(&mut out, read);
+    let mut loaded = Loaded { text: text.to_owned(), path: path.to_owned(), ..Loaded::default() };
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
     for document in &documents {
-        let Some(drill) = validate::drill(&mut out, document, path, text) else { continue };
-        let name = document.root.find("metadata.name").map_or(0..0, |node| node.span.clone());
-        let earlier =
-            loaded.names().find(|(name, _)| *name == drill.name).map(|(_, span)| span.clone());
-        if let Some(earlier) = earlier {
-            let message = format!("there are two drills named `{}`", drill.name);
-            out.error(Code::DuplicateName, &name, "metadata.name", message)
-                .also(earlier, "first here")
-                .help("give each drill a name of its own: it is how it is run and looked up");
-            continue;
+        let mut known = validate::drill(&mut out, document, path, text);
+        if let Some(At { value, span, .. }) = &known.name {
+            if let Some(first) = names.get(value) {
+                let message = format!("there are two drills named `{value}`");
+                out.error(Code::DuplicateName, span, "metadata.name", message)
+                    .also(first.clone(), "first here")
+                    .help(OF_ITS_OWN);
+                // One is enough to be run and to be compared with other files.
+                known.name = None;
+                known.drill = None;
+            } else {
+                names.insert(value.clone(), span.clone());
+            }
         }
-        loaded.drills.push(drill);
-        loaded.places.push((document.span.start, name));
+        loaded.drills.extend(known.drill.take());
+        loaded.known.push(known);
     }
     loaded.problems = out.finish();
     loaded
 }
+
+/// The help where two drills have one name.
+pub(crate) const OF_ITS_OWN: &str =
+    "give each drill a name of its own: it is how it is run and looked up";
 
 /// Reads a file and its drills. A file that cannot be read is a problem like any other.
 #[must_use]
@@ -87,9 +119,11 @@ pub fn load_file(path: &Path) -> Loaded {
     }
 }
 
-/// The documents of a text; notes those that cannot be read, and a text without any.
-pub(crate) fn documents(out: &mut Decoder<'_>, text: &str) -> Vec<Document> {
-    let (documents, faults) = read::read(text);
+/// The documents of a text that was read; notes those that cannot be read, and a text without any.
+pub(crate) fn documents(
+    out: &mut Decoder<'_>,
+    (documents, faults): (Vec<Document>, Vec<Fault>),
+) -> Vec<Document> {
     if documents.is_empty() && faults.is_empty() {
         out.error(Code::NothingToRead, &(0..0), "", "there is nothing in this file")
             .help("begin with `apiVersion: firedrill.dev/v1alpha1` and `kind: Drill`");
@@ -125,15 +159,22 @@ pub fn read_file(path: &Path) -> Result<String, Box<Problem>> {
             "nothing of it was read",
         ),
     };
-    // A device or a pipe might never end.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(problem(
+    // A device or a pipe might never end; opening one might already wait, or do something.
+    let no_file = || {
+        problem(
             Code::Unreadable,
-            "this is not a file".to_owned(),
-            "name a file; only `validate` reads folders",
-        ));
+            "this is not a regular file".to_owned(),
+            "name a file, or to `validate` a folder; pipes and devices are not read",
+        )
+    };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(no_file());
     }
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open(path).map_err(unreadable)?;
+    // It may have been replaced a moment ago.
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(no_file());
+    }
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -143,6 +184,13 @@ pub fn read_file(path: &Path) -> Result<String, Box<Problem>> {
             Code::TooLarge,
             message,
             "nothing of it was read: split it into several files",
+        ));
+    }
+    if let Some(name) = other_encoding(&bytes) {
+        return Err(problem(
+            Code::NotUtf8,
+            format!("this file is {name}, not UTF-8"),
+            "nothing of it was read: save it as UTF-8",
         ));
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -159,4 +207,23 @@ pub fn read_file(path: &Path) -> Result<String, Box<Problem>> {
         problem.place.column = place.column;
         problem
     })
+}
+
+/// Opens a file; never waits for the other end of a pipe.
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// The name of the encoding that a text has instead of UTF-8, where its first bytes say so: by the
+/// byte order mark, or because every other byte of `api` or `# ` is zero.
+fn other_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        [first, 0, second, 0, ..] | [0, first, 0, second, ..] if *first != 0 && *second != 0 => {
+            Some("UTF-16")
+        }
+        _ => None,
+    }
 }

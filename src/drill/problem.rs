@@ -82,8 +82,30 @@ pub enum Code {
     UnknownCluster,
     /// A target that the configuration does not have.
     UnknownTarget,
+    /// A store that the configuration does not have.
+    UnknownStore,
+    /// A hook that the configuration does not have.
+    UnknownHook,
+    /// Something that nothing else makes use of.
+    Unused,
+    /// A file that the configuration names, and that cannot be used as it should be.
+    BadFile,
+    /// A login that will hardly work, or that others can use too.
+    DoubtfulLogin,
     /// Two values that contradict each other.
     Conflict,
+    /// A drill that restores or drains, and asks nothing of it.
+    NoObjective,
+    /// A sandbox that no step looks into.
+    UnreadSandbox,
+    /// A step that ends a recovery time without looking at what recovers.
+    LooksElsewhere,
+    /// A step that reads what may not be there.
+    MayBeMissing,
+    /// A limit so short that one bad answer is enough.
+    HastyLimit,
+    /// An objective whose figure says something else than its name.
+    MisleadingObjective,
     /// A limit beyond another one, so that it can never matter.
     UnreachableLimit,
     /// A symbolic link in a folder, which is not followed.
@@ -122,7 +144,18 @@ impl Code {
             Self::InlineSecret => "inline-secret",
             Self::UnknownCluster => "unknown-cluster",
             Self::UnknownTarget => "unknown-target",
+            Self::UnknownStore => "unknown-store",
+            Self::UnknownHook => "unknown-hook",
+            Self::Unused => "unused",
+            Self::BadFile => "bad-file",
+            Self::DoubtfulLogin => "doubtful-login",
             Self::Conflict => "conflict",
+            Self::NoObjective => "no-objective",
+            Self::UnreadSandbox => "unread-sandbox",
+            Self::LooksElsewhere => "looks-elsewhere",
+            Self::MayBeMissing => "may-be-missing",
+            Self::HastyLimit => "hasty-limit",
+            Self::MisleadingObjective => "misleading-objective",
             Self::UnreachableLimit => "unreachable-limit",
             Self::LinkSkipped => "link-skipped",
             Self::TooMany => "too-many",
@@ -149,6 +182,17 @@ impl Place {
     }
 }
 
+/// Another place that has to do with a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Also {
+    /// The file; none = the one that the problem is in.
+    pub path: Option<PathBuf>,
+    /// Where in the file.
+    pub place: Place,
+    /// What stands there.
+    pub label: String,
+}
+
 /// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -167,7 +211,7 @@ pub struct Problem {
     /// Key path, such as `spec.steps[1].veleroRestore.backup`; empty for the whole document.
     pub key: String,
     /// Another place that has to do with it, and what stands there.
-    pub also: Option<(Place, String)>,
+    pub also: Option<Also>,
     /// Text that no output may show: the renderer covers it.
     pub secret: Option<Span>,
 }
@@ -203,7 +247,8 @@ impl Problem {
 
     /// Adds another place that has to do with it.
     pub fn also(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
-        self.also = Some((Place { span, line: 0, column: 0 }, label.into()));
+        let place = Place { span, line: 0, column: 0 };
+        self.also = Some(Also { path: None, place, label: label.into() });
         self
     }
 
@@ -232,6 +277,12 @@ impl<'t> Lines<'t> {
         Self { text, starts }
     }
 
+    /// All of the text.
+    #[must_use]
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// The place of a span. The span is brought inside the text and onto character boundaries,
     /// whatever it was.
     #[must_use]
@@ -256,13 +307,21 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// Text of a file in a message: in backticks, at most 60 characters, and with control, invisible
-/// and direction-changing characters escaped, because messages go to terminals.
+/// Text of a file in a message: in backticks, at most 60 characters, and neutral.
 #[must_use]
 pub fn quote(text: &str) -> String {
-    let mut out = String::from("`");
     let mut chars = text.chars();
-    for c in chars.by_ref().take(60) {
+    let short: String = chars.by_ref().take(60).collect();
+    let more = if chars.next().is_some() { "…" } else { "" };
+    format!("`{}{more}`", neutral(&short))
+}
+
+/// A text with its control, invisible and direction-changing characters escaped, because messages
+/// go to terminals and people must see what is there.
+#[must_use]
+pub fn neutral(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         if c.is_control() || invisible(c) {
             // Writing to a String cannot fail.
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
@@ -270,16 +329,33 @@ pub fn quote(text: &str) -> String {
             out.push(c);
         }
     }
-    if chars.next().is_some() {
-        out.push('…');
-    }
-    out.push('`');
     out
 }
 
-/// Zero-width characters and the marks that change the direction of text.
-fn invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// Characters that are not seen, that look like a blank and are none, or that change the direction
+/// of text.
+#[must_use]
+pub fn invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a0}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{1680}'
+            | '\u{180b}'..='\u{180e}'
+            | '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}'
+            | '\u{205f}'..='\u{206f}'
+            | '\u{3000}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde_saphyr::{
 };
 
 use super::{
-    problem::{Code, Lines, quote},
+    problem::{Code, Lines, invisible, quote},
     tree::{Entry, Node, Span, Value},
 };
 
@@ -27,10 +27,12 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 pub const MAX_DOCUMENTS: usize = 128;
 /// How deep a document may nest.
 pub const MAX_DEPTH: usize = 32;
-/// The most nodes that a document may have, aliases expanded.
+/// The most nodes that the documents of a file may have together, aliases expanded.
 const MAX_NODES: usize = 50_000;
 /// The most events that aliases may replay within a document.
 const MAX_REPLAYED: usize = 1_000;
+/// The most bytes of text in the documents of a file together, aliases expanded.
+const MAX_TEXT: usize = 2 * MAX_BYTES;
 
 /// One document of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +65,7 @@ pub fn read(text: &str) -> (Vec<Document>, Vec<Fault>) {
     }
     let mut documents = Vec::new();
     let mut faults = Vec::new();
+    let mut left = Left { nodes: MAX_NODES, text: MAX_TEXT };
     for (number, span) in split(text).into_iter().enumerate() {
         if number >= MAX_DOCUMENTS {
             faults.push(Fault {
@@ -73,8 +76,9 @@ pub fn read(text: &str) -> (Vec<Document>, Vec<Fault>) {
             });
             break;
         }
-        match parse(&text[span.clone()]) {
+        match parse(&text[span.clone()], &left) {
             Ok(mut root) => {
+                left.spend(&root);
                 place(&mut root, text, span.start);
                 documents.push(Document { span, root });
             }
@@ -82,6 +86,27 @@ pub fn read(text: &str) -> (Vec<Document>, Vec<Fault>) {
         }
     }
     (documents, faults)
+}
+
+/// What the rest of a file may still take: memory is bounded for the file, not for each document.
+struct Left {
+    nodes: usize,
+    text: usize,
+}
+
+impl Left {
+    fn spend(&mut self, node: &Node) {
+        self.nodes = self.nodes.saturating_sub(1);
+        match &node.value {
+            Value::Text(text) => self.text = self.text.saturating_sub(text.len()),
+            Value::List(items) => items.iter().for_each(|item| self.spend(item)),
+            Value::Map(entries) => entries.iter().for_each(|entry| {
+                self.spend(&entry.key);
+                self.spend(&entry.value);
+            }),
+            _ => {}
+        }
+    }
 }
 
 /// What is refused before any parsing.
@@ -94,14 +119,44 @@ fn forbidden(text: &str) -> Option<Fault> {
             help: "nothing of it was read: split it into several files".to_owned(),
         });
     }
-    let (at, c) = text.char_indices().find(|(_, c)| matches!(c, '\0' | '\u{feff}'))?;
-    let name = if c == '\0' { "a NUL character" } else { "a byte order mark (U+FEFF)" };
-    Some(Fault {
-        code: Code::ForbiddenCharacter,
-        span: at..at + c.len_utf8(),
-        message: format!("the file has {name}"),
-        help: "nothing of it was read: save it as UTF-8 text without it".to_owned(),
-    })
+    // Whether nothing but blanks was seen in the line so far.
+    let mut indentation = true;
+    for (at, c) in text.char_indices() {
+        let refused = match c {
+            '\0' => Some(("the file has a NUL character".to_owned(), "save it as text without it")),
+            '\u{feff}' => Some((
+                "the file has a byte order mark (U+FEFF)".to_owned(),
+                "save it as UTF-8 without it",
+            )),
+            // Text would be read in another order than it is shown, comments among it.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Some((
+                format!(
+                    "the file has a character (U+{:04X}) that changes the direction of text",
+                    u32::from(c)
+                ),
+                "write the text without it",
+            )),
+            // It looks like a level of its own and is none.
+            c if indentation && invisible(c) => Some((
+                format!(
+                    "this line begins with a character (U+{:04X}) that is no space",
+                    u32::from(c)
+                ),
+                "indent with spaces",
+            )),
+            _ => None,
+        };
+        if let Some((message, what)) = refused {
+            return Some(Fault {
+                code: Code::ForbiddenCharacter,
+                span: at..at + c.len_utf8(),
+                message,
+                help: format!("nothing of the file was read: {what}"),
+            });
+        }
+        indentation = c == '\n' || indentation && matches!(c, ' ' | '\t' | '\r');
+    }
+    None
 }
 
 /// Cuts a text into its documents. YAML forbids `---` and `...` at the beginning of a line within
@@ -144,18 +199,18 @@ fn marker(line: &str, marker: &str) -> bool {
 }
 
 /// What serde-saphyr is asked to do.
-fn options() -> Options {
+fn options(left: &Left) -> Options {
     serde_saphyr::options! {
         budget: budget! {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
-            max_nodes: MAX_NODES,
+            max_nodes: left.nodes,
             max_events: 4 * MAX_NODES,
             max_aliases: 1_000,
             max_anchors: 200,
             max_recorded_anchor_events: MAX_NODES,
             max_recorded_anchor_bytes: MAX_BYTES,
-            max_total_scalar_bytes: 4 * MAX_BYTES,
+            max_total_scalar_bytes: left.text,
             max_documents: 2,
         },
         alias_limits: alias_limits! {
@@ -177,8 +232,8 @@ fn options() -> Options {
 }
 
 /// Parses one document; spans are relative to it.
-fn parse(document: &str) -> Result<Node, Box<Error>> {
-    serde_saphyr::from_str_with_options::<Node>(document, options()).map_err(Box::new)
+fn parse(document: &str, left: &Left) -> Result<Node, Box<Error>> {
+    serde_saphyr::from_str_with_options::<Node>(document, options(left)).map_err(Box::new)
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -319,7 +374,17 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
             "it was not read; at most {MAX_DEPTH} levels, {MAX_NODES} values and {MAX_REPLAYED} repeated ones by aliases"
         )
     } else {
-        "the rest of this document was not read, so it may have more problems".to_owned()
+        let rest = "the rest of this document was not read, so it may have more problems";
+        // Schedules begin with these; to YAML the one is an alias, the other is reserved.
+        match text.get(at..at + width) {
+            Some(mark @ ("*" | "@")) => {
+                format!(
+                    "a text that begins with `{mark}` needs quotes, as in `\"{}\"`; {rest}",
+                    if mark == "*" { "*/5 * * * *" } else { "@daily" }
+                )
+            }
+            _ => rest.to_owned(),
+        }
     };
     Fault { code, span: at..at + width, message, help }
 }

@@ -13,7 +13,7 @@ use annotate_snippets::{
 use serde::Serialize;
 
 use super::{
-    problem::{Place, Problem, Severity},
+    problem::{Also, Place, Problem, Severity, neutral},
     tree::Span,
 };
 
@@ -74,27 +74,31 @@ pub fn text(problems: &[Problem], sources: &Sources, colour: bool) -> String {
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let mut out = String::new();
     for problem in problems {
-        let source = sources.texts.get(&problem.path).map(String::as_str);
-        out.push_str(&one(problem, source, &renderer));
+        out.push_str(&one(problem, &sources, &renderer));
         out.push_str("\n\n");
     }
     out
 }
 
-fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
+fn one(problem: &Problem, sources: &Sources, renderer: &Renderer) -> String {
+    let source = sources.texts.get(&problem.path).map(String::as_str);
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let path = problem.path.display().to_string();
-    let title = level.primary_title(&problem.message).id(problem.code.as_str());
+    let path = neutral(&problem.path.to_string_lossy());
+    let message = neutral(&problem.message);
+    let title = level.primary_title(&message).id(problem.code.as_str());
     let mut group: Group<'_> = Group::with_title(title);
     // The place in the file is shown only where the file has one: spans of an empty text do not.
     match source.filter(|source| can_show(source, &problem.place.span)) {
         Some(source) => {
             let mut snippet = snippet(source, &problem.place, &path, AnnotationKind::Primary, None);
-            let also = problem.also.as_ref().filter(|(place, _)| can_show(source, &place.span));
-            if let Some((place, label)) = also {
+            let also = problem.also.as_ref();
+            let here =
+                also.filter(|also| also.path.is_none() && can_show(source, &also.place.span));
+            let elsewhere = also.and_then(|also| Some((also, also.path.as_ref()?)));
+            if let Some(Also { place, label, .. }) = here {
                 if let Some(together) = together(source, problem, place, label, &path) {
                     snippet = together;
                 } else {
@@ -104,6 +108,20 @@ fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
                 }
             }
             group = group.element(snippet);
+            if let Some((also, path)) = elsewhere
+                && let Some(source) = sources.texts.get(path)
+                && can_show(source, &also.place.span)
+            {
+                let (place, label) = (&also.place, Some(also.label.as_str()));
+                let path = neutral(&path.to_string_lossy());
+                group = group.element(self::snippet(
+                    source,
+                    place,
+                    &path,
+                    AnnotationKind::Context,
+                    label,
+                ));
+            }
         }
         None => {
             let Place { line, column, .. } = problem.place;
@@ -114,7 +132,8 @@ fn one(problem: &Problem, source: Option<&str>, renderer: &Renderer) -> String {
             group = group.element(origin);
         }
     }
-    if let Some(help) = &problem.help {
+    let help = problem.help.as_deref().map(neutral);
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(help));
     }
     renderer.render(&[group])
@@ -198,11 +217,23 @@ struct Json<'p> {
     message: &'p str,
     help: Option<&'p str>,
     key: &'p str,
+    also: Option<JsonAlso<'p>>,
 }
 
-/// All problems as a JSON list of `{path, line, column, severity, code, message, help, key}`.
+/// Another place that has to do with a problem.
+#[derive(Serialize)]
+struct JsonAlso<'p> {
+    path: std::borrow::Cow<'p, str>,
+    line: usize,
+    column: usize,
+    label: &'p str,
+}
+
+/// All problems as a JSON list of `{path, line, column, severity, code, message, help, key, also}`;
+/// `also` is null or `{path, line, column, label}`. Lines and columns count from 1, columns in
+/// characters; `code` is stable.
 #[must_use]
-pub fn json(problems: &[Problem]) -> String {
+pub fn values(problems: &[Problem]) -> serde_json::Value {
     let list: Vec<Json<'_>> = problems
         .iter()
         .map(|problem| Json {
@@ -214,10 +245,16 @@ pub fn json(problems: &[Problem]) -> String {
             message: &problem.message,
             help: problem.help.as_deref(),
             key: &problem.key,
+            also: problem.also.as_ref().map(|also| JsonAlso {
+                path: also.path.as_ref().unwrap_or(&problem.path).to_string_lossy(),
+                line: also.place.line,
+                column: also.place.column,
+                label: &also.label,
+            }),
         })
         .collect();
     // A list of numbers and texts has no way to fail.
-    serde_json::to_string_pretty(&list).unwrap_or_else(|_| "[]".to_owned())
+    serde_json::to_value(list).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{problem::quote, suggest};
+use super::problem::quote;
+use crate::schedule::{Cron, DayMatch, zone};
 
 /// Why a text is not a value of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +221,24 @@ pub fn amount(text: &str) -> Result<Amount, Wrong> {
     })
 }
 
+/// Parses a share such as `25%`: whole percent from 1 to 100.
+///
+/// # Errors
+/// For every other text.
+pub fn share(text: &str) -> Result<u8, Wrong> {
+    match amount(text) {
+        Ok(Amount::Percent(share)) => Ok(share),
+        Ok(Amount::Count(number)) if (1..=100).contains(&number) => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            format!("write `\"{number}%\"`"),
+        )),
+        _ => Err(Wrong::new(
+            format!("{} is not a share", quote(text)),
+            "write a share from `\"1%\"` to `\"100%\"`",
+        )),
+    }
+}
+
 /// Checks a port: a number from 1 to 65535, or the name of one (RFC 6335, as Kubernetes reads it:
 /// at most 15 characters, with a letter in it).
 ///
@@ -255,55 +274,27 @@ pub fn address(text: &str) -> Result<(), Wrong> {
     ))
 }
 
-/// The macros of a cron expression.
-const MACROS: [&str; 7] =
-    ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"];
-
-/// Checks the outer form of a cron expression: ASCII, five fields or a macro. What the fields mean
-/// is the schedule's to say.
+/// Checks a cron expression that stands by itself. Where both of its day fields are restricted,
+/// another key says how they join; that it is there is checked where both are read.
 ///
 /// # Errors
-/// If it has another form.
+/// If it is refused.
 pub fn cron(text: &str) -> Result<(), Wrong> {
-    let text = text.trim_matches([' ', '\t']);
-    let not = |why: &str| format!("{} is not a schedule: {why}", quote(text));
-    if text.starts_with('@') {
-        if MACROS.contains(&text) {
-            return Ok(());
-        }
-        return Err(Wrong::new(not("no such macro"), suggest::help(text, MACROS, "macros")));
+    match Cron::parse(text, Some(DayMatch::Or)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Wrong::new(error.message, error.help)),
     }
-    let help = "five fields: minute hour day-of-month month day-of-week, such as `0 3 * * mon`";
-    if text.len() > 1024
-        || !text.bytes().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t'))
-    {
-        return Err(Wrong::new(not("it is too long, or not plain ASCII"), help));
-    }
-    let fields = text.split([' ', '\t']).filter(|field| !field.is_empty()).count();
-    if fields != 5 {
-        return Err(Wrong::new(not(&format!("it has {fields} fields")), help));
-    }
-    Ok(())
 }
 
-/// Checks an IANA time zone against the machine's zones.
+/// Checks the exact name of an IANA time zone.
 ///
 /// # Errors
 /// If there is no such zone.
 pub fn time_zone(text: &str) -> Result<(), Wrong> {
-    if jiff::tz::TimeZone::get(text).is_ok() {
-        return Ok(());
+    match zone::find(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Wrong::new(error.message, error.help)),
     }
-    let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-    let help = if known.is_empty() {
-        "this machine has no time zone database: install tzdata".to_owned()
-    } else {
-        suggest::nearest(text, known.iter().map(String::as_str)).map_or_else(
-            || "use a name of the IANA database, such as `Europe/Berlin` or `UTC`".to_owned(),
-            |meant| format!("did you mean `{meant}`?"),
-        )
-    };
-    Err(Wrong::new(format!("{} is not a time zone", quote(text)), help))
 }
 
 #[cfg(test)]

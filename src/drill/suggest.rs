@@ -1,6 +1,6 @@
 //! "Did you mean". PURE.
 
-use super::problem::quote;
+use super::problem::{invisible, quote};
 
 /// The known word that `word` was most likely meant to be, if one is near enough: at most a third
 /// of its characters differ, swapped neighbours counting as one.
@@ -40,15 +40,25 @@ pub fn help<'k>(
     }
 }
 
-/// Names the first character outside ASCII: a letter of another script that looks like a Latin one
-/// cannot be seen.
-fn look_alike(word: &str) -> String {
-    word.chars().find(|c| !c.is_ascii()).map_or_else(String::new, |c| {
-        format!(
-            "it has {} (U+{:04X}), which is not an ASCII letter; ",
-            quote(&c.to_string()),
-            u32::from(c)
-        )
+/// Names the first character that cannot be told by eye from one that is meant: a letter of another
+/// script, a quote of typography, a blank that is none. Ends in `; `; empty if there is none.
+#[must_use]
+pub fn look_alike(word: &str) -> String {
+    let strange = word.chars().find_map(|c| {
+        let what = match c {
+            c if c.is_ascii() => return None,
+            '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}' | '\u{ab}' | '\u{bb}' => {
+                "which is a quote of typography: write `\"`"
+            }
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => "which is a dash, and no `-`",
+            c if invisible(c) => "which is not seen",
+            c if c.is_alphanumeric() => "which is not an ASCII letter or digit",
+            _ => return None,
+        };
+        Some((c, what))
+    });
+    strange.map_or_else(String::new, |(c, what)| {
+        format!("it has {} (U+{:04X}), {what}; ", quote(&c.to_string()), u32::from(c))
     })
 }
 
@@ -70,7 +80,7 @@ mod tests {
     fn a_cyrillic_letter_is_named() {
         assert_eq!(
             help("st\u{435}ps", ["steps"], "keys"),
-            "it has `е` (U+0435), which is not an ASCII letter; did you mean `steps`?"
+            "it has `е` (U+0435), which is not an ASCII letter or digit; did you mean `steps`?"
         );
     }
 }

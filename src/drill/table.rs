@@ -120,6 +120,8 @@ pub enum Shape {
     Namespace,
     /// A DNS-1123 subdomain of at most 253 characters: an object of Kubernetes, or `resource.group`.
     ObjectName,
+    /// The name of a thing of the configuration.
+    Configured(Sort),
     /// The name of a step of one of these kinds; of any kind if there are none.
     Step(&'static [&'static str]),
     /// One of these words.
@@ -130,6 +132,8 @@ pub enum Shape {
     Count(u64, u64),
     /// A whole number between two others, or a share from `1%` to `100%`.
     CountOrShare(u64, u64),
+    /// A share from `1%` to `100%`.
+    Share,
     /// Any finite number.
     Number,
     /// A text, a number or a boolean, to be compared with something of the world.
@@ -144,6 +148,8 @@ pub enum Shape {
     DurationOrZero,
     /// A label selector in Kubernetes' syntax.
     Selector,
+    /// The value of a label, not empty.
+    LabelValue,
     /// An http or https URL without user, query and fragment.
     Url,
     /// An https URL without user, query and fragment.
@@ -168,6 +174,39 @@ pub enum Shape {
     Named(&'static Table),
     /// Part of the language, but not of this version; the text says what to do instead.
     Later(&'static str),
+}
+
+/// What the configuration names and drills refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// One of `clusters`.
+    Cluster,
+    /// One of `targets`.
+    Target,
+    /// One of `stores`.
+    Store,
+}
+
+impl Sort {
+    /// One of them, as in "the configuration has no ...".
+    #[must_use]
+    pub fn one(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::Target => "target",
+            Self::Store => "store",
+        }
+    }
+
+    /// The key of the configuration that holds them.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Cluster => "clusters",
+            Self::Target => "targets",
+            Self::Store => "stores",
+        }
+    }
 }
 
 impl Table {
@@ -199,6 +238,7 @@ impl Shape {
             Self::Name => "a name".to_owned(),
             Self::Namespace => "the name of a namespace".to_owned(),
             Self::ObjectName => "the name of a Kubernetes object".to_owned(),
+            Self::Configured(sort) => format!("the name of a {}", sort.one()),
             Self::Step(_) => "the name of a step".to_owned(),
             Self::Choice(words) => match words {
                 [rest @ .., last] if !rest.is_empty() => {
@@ -212,12 +252,14 @@ impl Shape {
             Self::CountOrShare(least, most) => {
                 format!("a whole number from {least} to {most}, or a share such as `25%`")
             }
+            Self::Share => "a share such as `25%`".to_owned(),
             Self::Number => "a number".to_owned(),
             Self::Scalar => "a text, a number or a boolean".to_owned(),
             Self::Port => "a port's number or name".to_owned(),
             Self::Address => "an address such as `127.0.0.1:9090`".to_owned(),
             Self::Duration | Self::DurationOrZero => "a duration such as `15m`".to_owned(),
             Self::Selector => "a label selector such as `a=b,c!=d`".to_owned(),
+            Self::LabelValue => "the value of a label".to_owned(),
             Self::Url => "an http or https URL".to_owned(),
             Self::HttpsUrl => "an https URL".to_owned(),
             Self::UrlPath => "a path such as `/healthz`".to_owned(),

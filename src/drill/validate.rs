@@ -3,38 +3,58 @@
 //! PURE.
 
 mod against;
+mod foreign;
 mod objectives;
+mod review;
 mod steps;
 
-pub use against::against;
+pub(crate) use against::against;
+pub(crate) use foreign::is_of_kind;
 
 use std::path::Path;
 
 use crate::kind::check;
 
 use super::{
-    BackgroundCheck, Drill, OnMissed, Schedule,
+    BackgroundCheck, Drill, OnInterrupted, OnMissed, Schedule,
     decode::{At, Decoder, Object},
     fields,
-    problem::{Code, quote},
+    load::Known,
+    problem::Code,
     read::Document,
-    suggest,
-    tree::Node,
 };
 
-/// The kinds of document that there are.
-const DOCUMENT_KINDS: [&str; 2] = ["Drill", "Configuration"];
-
-/// Decodes a document as a drill. `None`: problems were noted.
-pub fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str) -> Option<Drill> {
+/// Decodes a document as a drill. Without one in the answer, problems were noted.
+pub(crate) fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str) -> Known {
     let errors = out.errors();
-    if !is_of_kind(out, &document.root, "Drill") {
+    let mut known = Known::default();
+    known.drill = decode(out, document, path, text, &mut known.name);
+    known.mentions = out.take_mentions();
+    let pending = out.take_pending();
+    if out.errors() != errors {
+        known.drill = None;
+    }
+    if let Some(drill) = &mut known.drill {
+        drill.pending = pending;
+    }
+    known
+}
+
+fn decode(
+    out: &mut Decoder<'_>,
+    document: &Document,
+    path: &Path,
+    text: &str,
+    known_as: &mut Option<At<String>>,
+) -> Option<Drill> {
+    if !foreign::is_of_kind(out, &document.root, "Drill") {
         return None;
     }
     let root = Object::open(out, &fields::DRILL, &document.root, &document.root.span, "")?;
     let _ = (root.text(out, "apiVersion"), root.text(out, "kind"));
     let metadata = root.object(out, "metadata");
     let name = metadata.as_ref().and_then(|metadata| metadata.text(out, "name"));
+    known_as.clone_from(&name);
     let labels = metadata.and_then(|metadata| metadata.labels(out, "labels")).unwrap_or_default();
     let spec = root.object(out, "spec")?;
 
@@ -48,8 +68,9 @@ pub fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str
     let limit = deadline.as_ref().map(|at| at.value);
     let steps = steps::decode(out, &spec, limit);
     let objectives = objectives::decode(out, &spec, &steps, limit);
+    review::review(out, &spec, &steps, deadline.as_ref());
 
-    let drill = Drill {
+    Some(Drill {
         name: name?.value,
         labels,
         description,
@@ -61,41 +82,19 @@ pub fn drill(out: &mut Decoder<'_>, document: &Document, path: &Path, text: &str
         checks,
         steps: steps.into_iter().filter_map(|step| step.step).collect(),
         objectives,
+        pending: Vec::new(),
         path: path.to_owned(),
         text: text.get(document.span.clone())?.to_owned(),
-    };
-    (out.errors() == errors).then_some(drill)
-}
-
-/// Whether a document says that it is of this kind; if not, that is its only problem: its other
-/// keys belong to another language.
-pub(crate) fn is_of_kind(out: &mut Decoder<'_>, root: &Node, wanted: &str) -> bool {
-    let Some(kind) = root.get("kind") else { return true };
-    let Some(found) = kind.as_text() else { return true };
-    if found == wanted {
-        return true;
-    }
-    let help = if DOCUMENT_KINDS.contains(&found) {
-        "a file holds drills, or one configuration".to_owned()
-    } else {
-        suggest::help(found, DOCUMENT_KINDS, "kinds of document")
-    };
-    out.error(
-        Code::WrongKind,
-        &kind.span,
-        "kind",
-        format!("expected the kind `{wanted}`, found {}", quote(found)),
-    )
-    .help(help);
-    false
+    })
 }
 
 fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
-    let cron = object.text(out, "cron");
-    let time_zone = object.text(out, "timeZone");
+    let cron = object.cron(out, "cron", Some("dayMatch"));
+    let time_zone = object.time_zone(out, "timeZone");
     let jitter = object.duration(out, "jitter");
     let starting_deadline = object.duration(out, "startingDeadline").map(|at| at.value);
     let on_missed = object.text(out, "onMissed");
+    let on_interrupted = object.text(out, "onInterrupted");
     Some(Schedule {
         cron: cron?.value,
         time_zone: time_zone?.value,
@@ -104,6 +103,10 @@ fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
         on_missed: match on_missed?.value.as_str() {
             "runOnce" => OnMissed::RunOnce,
             _ => OnMissed::Skip,
+        },
+        on_interrupted: match on_interrupted?.value.as_str() {
+            "runOnce" => OnInterrupted::RunOnce,
+            _ => OnInterrupted::Skip,
         },
     })
 }
@@ -117,14 +120,15 @@ fn checks(out: &mut Decoder<'_>, spec: &Object<'_>) -> Vec<BackgroundCheck> {
         let http = check::fields::question(out, &object);
         let every = object.duration(out, "every");
         let timeout = object.duration(out, "timeout");
-        let abort_after = object.duration(out, "abortAfter").map(|at| at.value);
+        let abort_after = object.duration(out, "abortAfter");
+        review::check(out, every.as_ref(), timeout.as_ref(), abort_after.as_ref());
         if let (Some(name), Some(http), Some(every), Some(timeout)) = (name, http, every, timeout) {
             checks.push(BackgroundCheck {
                 name: name.value,
                 http,
                 every: every.value,
                 timeout: timeout.value,
-                abort_after,
+                abort_after: abort_after.map(|at| at.value),
             });
         }
     }

@@ -4,6 +4,7 @@ pub mod act;
 pub mod answer;
 pub mod budget;
 pub mod candidates;
+pub mod caps;
 pub mod decide;
 pub mod fields;
 pub mod node;

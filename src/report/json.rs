@@ -22,9 +22,11 @@ mod tests {
 
     #[test]
     fn golden() {
-        for (name, entries) in
-            [("passed", samples::passed()), ("interrupted", samples::interrupted())]
-        {
+        for (name, entries) in [
+            ("passed", samples::passed()),
+            ("interrupted", samples::interrupted()),
+            ("retried", samples::retried()),
+        ] {
             let summary = Summary::fold(&entries).expect("a run");
             let text = super::render(&summary).expect("json");
             let read: Summary = serde_json::from_str(&text).expect("a summary");

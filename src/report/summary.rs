@@ -12,6 +12,8 @@ mod effects;
 mod fold;
 mod measure;
 
+pub(crate) use measure::EARLIER;
+
 #[cfg(test)]
 pub(crate) mod samples;
 
@@ -103,12 +105,29 @@ pub struct Step {
     pub outcome: Option<StepOutcome>,
     /// The cause in one sentence, unless it passed.
     pub why: Option<String>,
-    /// How often it was started.
+    /// How often it was started. All other fields are of the last attempt.
     pub attempts: u32,
     /// From its last start to its end; none if another process ended it.
     pub took_millis: Option<u64>,
     /// Its figures, by name; units are part of the name.
     pub measures: BTreeMap<String, serde_json::Value>,
+    /// The attempts before the last, in order; absent if there was one only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_attempts: Vec<Attempt>,
+}
+
+/// An attempt of a step after which there was another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// 1 for the first.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Option<StepOutcome>,
+    /// The cause in one sentence.
+    pub why: Option<String>,
+    /// From its start to its end, without what came before the next: giving back, and the pause.
+    pub took_millis: Option<u64>,
 }
 
 /// An objective and how it stands.
@@ -139,7 +158,7 @@ pub struct Recovery {
     pub from: String,
     /// The step that ends it.
     pub until: String,
-    /// From the start of step `from` to T0 (making the sandbox); not part of the recovery time.
+    /// From the start of the attempt of step `from` that T0 belongs to, up to T0 (making the sandbox); not part of the recovery time.
     pub preparing_millis: Option<u64>,
     /// From the opening of the run to T0.
     pub t0_millis: Option<u64>,

@@ -73,12 +73,18 @@ pub fn standing(standing: Standing) -> &'static str {
 #[must_use]
 pub fn outcome(step: &Step) -> &'static str {
     match step.outcome {
-        Some(StepOutcome::Passed) => "passed",
-        Some(StepOutcome::Failed) => "failed",
-        Some(StepOutcome::Aborted) => "aborted",
-        Some(StepOutcome::Skipped) => "skipped",
+        Some(outcome) => outcome_word(outcome),
         None if step.attempts > 0 => "active",
         None => "not begun",
+    }
+}
+
+fn outcome_word(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Passed => "passed",
+        StepOutcome::Failed => "failed",
+        StepOutcome::Aborted => "aborted",
+        StepOutcome::Skipped => "skipped",
     }
 }
 
@@ -108,6 +114,15 @@ fn head(page: &mut Page, summary: &Summary) {
         (_, Some(why)) => page.line("  ", &sentence(why)),
         (None, None) => page.line("  ", "It has not closed yet."),
         (Some(_), None) => {}
+    }
+    let again: Vec<String> = summary
+        .steps
+        .iter()
+        .filter(|step| step.attempts > 1)
+        .map(|step| format!("{} was tried {} times", step.name, step.attempts))
+        .collect();
+    if !again.is_empty() {
+        page.line("  ", &format!("Not at the first attempt: {}.", again.join(", ")));
     }
     let further = further(summary);
     if !further.is_empty() {
@@ -249,12 +264,32 @@ fn steps(page: &mut Page, steps: &[Step]) {
         .iter()
         .map(|step| {
             let took = step.took_millis.map(words::duration).unwrap_or_default();
-            let why = step.why.as_ref().map(|why| sentence(why));
+            let why = attempts(step);
             let cells = [step.name.clone(), step.kind.clone(), outcome(step).to_owned(), took];
             (cells, why.into_iter().chain(measures::lines(step)).collect())
         })
         .collect();
     page.table([28, 16, 9, 8], &rows);
+}
+
+/// Why a step ended as it did; one line for each attempt if there were several.
+fn attempts(step: &Step) -> Vec<String> {
+    if step.earlier_attempts.is_empty() {
+        return step.why.iter().map(|why| sentence(why)).collect();
+    }
+    let line = |attempt: u32, word: &str, took: Option<u64>, why: Option<&String>| {
+        let took = took.map(|took| format!(" after {}", words::duration(took)));
+        let why = why.map(|why| format!(": {why}"));
+        let (took, why) = (took.unwrap_or_default(), why.unwrap_or_default());
+        sentence(&format!("attempt {attempt} {word}{took}{why}"))
+    };
+    let earlier = step.earlier_attempts.iter().map(|it| {
+        let word = it.outcome.map_or("ended", outcome_word);
+        line(it.attempt, word, it.took_millis, it.why.as_ref())
+    });
+    let word = step.outcome.map_or("is active", outcome_word);
+    let last = line(step.attempts, word, step.took_millis, step.why.as_ref());
+    earlier.chain([last]).collect()
 }
 
 fn availability(page: &mut Page, summary: &Summary) {

@@ -65,12 +65,20 @@ pub struct Rules {
     pub pin_uid: bool,
     /// Undo is a graph with gates, not a stack.
     pub gates: bool,
+    /// A further attempt of a step begins when nothing of the one before is there or in doubt.
+    /// Closing has no part in it; see `Machine::next`.
+    pub attempts_apart: bool,
 }
 
 impl Rules {
     /// All rules in force. The only value outside the model test.
-    pub const SOUND: Self =
-        Self { settle_time: true, absence_is_no_proof: true, pin_uid: true, gates: true };
+    pub const SOUND: Self = Self {
+        settle_time: true,
+        absence_is_no_proof: true,
+        pin_uid: true,
+        gates: true,
+        attempts_apart: true,
+    };
 }
 
 /// One pass of settling and undoing.

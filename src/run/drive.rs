@@ -21,7 +21,7 @@ use super::{
     machine::{Illegal, Next},
     preflight::{self, Plan, Plans},
     record::{Record, RecordError},
-    recover::SWEEP_PATIENCE,
+    retry,
     step::{Running, Shared, StepEnd},
     sweep::{self, Fence},
 };
@@ -86,7 +86,9 @@ async fn whole(
     let names = vec![drill.cluster.clone()];
     record.append(opened(house, drill, id, trigger, &names)).await?;
 
-    let (clusters, failed) = house.connect(&names).await;
+    let standing = preflight::standing(house, &names).await;
+    let asked: &[String] = if standing.is_empty() { &names } else { &[] };
+    let (clusters, failed) = house.connect(asked).await;
     let clusters = Arc::new(clusters);
     let timings = &house.config.timings;
     let effects =
@@ -103,7 +105,9 @@ async fn whole(
         waiting: Mutex::new(String::new()),
     });
     running.say("asking whether the drill may start");
-    let mut plans = if failed.is_empty() {
+    let mut plans = if !standing.is_empty() {
+        Plans { refusals: standing, ..Plans::default() }
+    } else if failed.is_empty() {
         preflight::plan(&running).await
     } else {
         let refusals = failed.iter().map(|(_, error)| error.to_string()).collect();
@@ -158,8 +162,9 @@ fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[
 async fn late_marks(running: &Running) -> Vec<String> {
     let clusters: Vec<String> = running.clusters.keys().cloned().collect();
     let instance = &running.house.config.instance;
+    let patience = running.house.config.patience.sweep;
     let swept =
-        sweep::sweep(&running.house, instance, SWEEP_PATIENCE, Fence::Leave, Some(&clusters)).await;
+        sweep::sweep(&running.house, instance, patience, Fence::Leave, Some(&clusters)).await;
     match swept {
         Ok(swept) => {
             let left = swept.summaries.iter().flat_map(|summary| &summary.leftovers);
@@ -194,6 +199,7 @@ async fn forward(
     let mut guards: Vec<Task<()>> = Vec::new();
     guards.push(guard::on_signal(running));
     guards.push(guard::on_deadline(running, deadline));
+    guards.push(guard::on_halt(running));
     if plans.writes {
         match guard::take_leases(running).await? {
             Ok(taken) => renewals.extend(taken),
@@ -205,16 +211,23 @@ async fn forward(
 
     loop {
         if let Some((reason, why)) = running.lever.cause() {
+            let (reason, why) = retry::overtaken(running, reason, why).await?;
             return close(running, reason, Some(why)).await;
         }
         match running.record.with(super::machine::Machine::next) {
-            Next::Start(index) => {
+            Next::Start(index, attempt) => {
                 let step = &running.drill.steps[index];
-                let started = Event::StepStarted { step: step.name.clone(), attempt: 1 };
+                if attempt > 1 && !retry::pause(running, step, attempt, deadline).await? {
+                    continue;
+                }
+                let started = Event::StepStarted { step: step.name.clone(), attempt };
                 running.record.append(started).await?;
                 let span =
                     tracing::error_span!("step", run = running.record.run(), step = step.name);
-                one_step(running, step, plans).instrument(span).await?;
+                one_step(running, step, attempt, plans).instrument(span).await?;
+            }
+            Next::GiveBack(index) => {
+                retry::give_back(running, &running.drill.steps[index]).await?;
             }
             Next::Skip(index) => {
                 let step = running.drill.steps[index].name.clone();
@@ -243,11 +256,16 @@ async fn closing(running: &Running, reason: Reason, why: Option<String>) -> Resu
     Ok(())
 }
 
-/// One step: its act, its end, and the early release of what it holds.
-async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<(), DriveError> {
+/// One attempt of a step: its act, its end, and the early release of what it holds.
+async fn one_step(
+    running: &Arc<Running>,
+    step: &Step,
+    attempt: u32,
+    plans: &Plans,
+) -> Result<(), DriveError> {
     running.say(format!("{} begins", step.name));
     let limit = step.timeout.map(|timeout| running.clock().mono().plus(timeout));
-    let act = act(running, step, plans);
+    let act = act(running, step, attempt, plans);
     tokio::pin!(act);
     let grace = running.house.config.timings.send_timeout + GRACE;
     let ended = loop {
@@ -293,7 +311,12 @@ async fn one_step(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<
     Ok(())
 }
 
-async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepEnd, EffectError> {
+async fn act(
+    running: &Arc<Running>,
+    step: &Step,
+    attempt: u32,
+    plans: &Plans,
+) -> Result<StepEnd, EffectError> {
     match (&step.kind, plans.steps.get(&step.name)) {
         (StepKind::VeleroRestore(spec), Some(Plan::Restore(plan))) => {
             kind::velero_restore::act::act(running, &step.name, spec, plan).await
@@ -302,9 +325,22 @@ async fn act(running: &Arc<Running>, step: &Step, plans: &Plans) -> Result<StepE
             Ok(kind::workloads_ready::act::act(running, &step.name, spec).await)
         }
         (StepKind::DrainNodes(spec), Some(Plan::Drain(plan))) => {
-            kind::drain_nodes::act::act(running, &step.name, spec, plan).await
+            if attempt == 1 {
+                return kind::drain_nodes::act::act(running, &step.name, spec, plan).await;
+            }
+            // The first plan is of a world that is gone: its nodes may be, its pods are elsewhere.
+            match kind::drain_nodes::act::plan(running, spec).await {
+                Ok(plan) => kind::drain_nodes::act::act(running, &step.name, spec, &plan).await,
+                Err(why) => {
+                    Ok(StepEnd::failed(format!("nothing can be drained now: {}", why.join("; "))))
+                }
+            }
         }
         (StepKind::Check(spec), _) => Ok(kind::check::act::act(running, &step.name, spec).await),
+        (
+            StepKind::VeleroBackup(_) | StepKind::BackupFreshness(_) | StepKind::EtcdSnapshot(_),
+            _,
+        ) => Ok(StepEnd::failed("this version cannot run it, and should have refused")),
         (StepKind::VeleroRestore(_) | StepKind::DrainNodes(_), _) => {
             Ok(StepEnd::failed("it was not planned, which is a defect"))
         }

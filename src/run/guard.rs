@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::{Mono, millis},
+    halt,
     supervise::{Task, TaskKind, spawn},
 };
 
@@ -83,6 +84,17 @@ pub fn on_signal(running: &Arc<Running>) -> Task<()> {
         lever.pull(Reason::Signal, "a signal asked firedrill to stop");
     };
     spawn(TaskKind::Signals, "", running.lever.token().child_token(), wait)
+}
+
+/// Pulls the run's lever when the halt file appears.
+pub fn on_halt(running: &Arc<Running>) -> Task<()> {
+    let lever = running.lever.clone();
+    let file = running.house.config.halt_file.clone();
+    let wait = async move {
+        let why = halt::wait(file).await;
+        lever.pull(Reason::Halt, why);
+    };
+    spawn(TaskKind::HaltFile, "", running.lever.token().child_token(), wait)
 }
 
 /// Pulls the lever when the deadline is over, and says what was waited for.

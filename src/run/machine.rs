@@ -59,20 +59,32 @@ pub enum StepState {
         /// 1 for the first attempt.
         attempt: u32,
     },
+    /// An attempt failed and there is another: what it did is given back first.
+    Retrying {
+        /// The attempt that failed.
+        attempt: u32,
+        /// Why it failed.
+        why: Option<String>,
+    },
     /// Over.
     Ended {
         /// How.
         outcome: StepOutcome,
         /// Why, unless it passed.
         why: Option<String>,
+        /// The last attempt; 0 if it never started.
+        attempt: u32,
     },
 }
 
 /// What the run does next, while open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Start this step.
-    Start(usize),
+    /// Start this attempt of this step, 1 for the first; a further one after its backoff.
+    Start(usize, u32),
+    /// An attempt of this step failed and there is another: give back what it did. If that cannot
+    /// be done, end the step as failed for good.
+    GiveBack(usize),
     /// This step runs.
     Running(usize),
     /// Record this step as skipped.
@@ -201,26 +213,31 @@ impl Machine {
             let step = &self.outline.steps[index];
             match state {
                 StepState::Active { .. } => return Next::Running(index),
+                StepState::Retrying { attempt, .. } if self.has_given_back(&step.name) => {
+                    return Next::Start(index, attempt + 1);
+                }
+                StepState::Retrying { .. } => return Next::GiveBack(index),
                 StepState::Pending if failed.is_some() && step.when != When::Always => {
                     return Next::Skip(index);
                 }
-                StepState::Pending => return Next::Start(index),
-                StepState::Ended { outcome: StepOutcome::Failed, why } if failed.is_none() => {
-                    failed = Some((step.name.clone(), why.clone()));
+                StepState::Pending => return Next::Start(index, 1),
+                StepState::Ended { outcome: StepOutcome::Failed, why, attempt }
+                    if failed.is_none() =>
+                {
+                    let mut sentence = match why {
+                        Some(why) => format!("{}: {why}", step.name),
+                        None => format!("step {} failed", step.name),
+                    };
+                    if *attempt > 1 {
+                        sentence += &format!(" (attempt {attempt} of {})", step.attempts);
+                    }
+                    failed = Some(sentence);
                 }
                 StepState::Ended { .. } => {}
             }
         }
         match failed {
-            Some((step, why)) => {
-                Next::Close(
-                    Reason::StepFailed,
-                    Some(why.map_or_else(
-                        || format!("step {step} failed"),
-                        |why| format!("{step}: {why}"),
-                    )),
-                )
-            }
+            Some(sentence) => Next::Close(Reason::StepFailed, Some(sentence)),
             None => Next::Close(Reason::Completed, None),
         }
     }
@@ -253,9 +270,7 @@ impl Machine {
             Event::StepStarted { step, attempt } => {
                 self.set_step(step, StepState::Active { attempt: *attempt });
             }
-            Event::StepEnded { step, outcome, why, .. } => {
-                self.set_step(step, StepState::Ended { outcome: *outcome, why: why.clone() });
-            }
+            Event::StepEnded { step, outcome, why, .. } => self.end_step(step, *outcome, why),
             Event::EffectIntended(intent) => {
                 let effect = Effect {
                     intent: (**intent).clone(),
@@ -342,12 +357,55 @@ impl Machine {
         if effect.is_cordon() {
             return self.steps[owner] != StepState::Pending;
         }
+        // Readers come after their owner, so nobody has begun to read.
+        if matches!(self.steps[owner], StepState::Retrying { .. }) {
+            return true;
+        }
         let over = |index: usize| matches!(self.steps[index], StepState::Ended { .. });
         let readers = self.outline.steps.iter().enumerate();
         over(owner)
             && readers
                 .filter(|(_, step)| step.reads.contains(&effect.intent.step))
                 .all(|(index, _)| over(index))
+    }
+
+    /// Whether nothing of what a step did is there or may still come: only then may it be tried
+    /// again. What the drill keeps does not stand in the way.
+    #[must_use]
+    pub fn has_given_back(&self, step: &str) -> bool {
+        self.to_give_back(step).next().is_none()
+    }
+
+    /// The effects of a step that are neither given back nor kept.
+    pub fn to_give_back(&self, step: &str) -> impl Iterator<Item = &Effect> {
+        self.effects.values().filter(move |it| it.intent.step == step && !it.is_given_back())
+    }
+
+    /// The step between two attempts, if any.
+    #[must_use]
+    pub fn retrying(&self) -> Option<usize> {
+        self.steps.iter().position(|step| matches!(step, StepState::Retrying { .. }))
+    }
+
+    fn end_step(&mut self, step: &str, outcome: StepOutcome, why: &Option<String>) {
+        let Some(index) = self.outline.steps.iter().position(|it| it.name == step) else { return };
+        let why = why.clone();
+        self.steps[index] = match self.steps[index] {
+            // Only an open run tries again; that of a dead process is only ended.
+            StepState::Active { attempt }
+                if outcome == StepOutcome::Failed
+                    && self.is_open()
+                    && attempt < self.outline.steps[index].attempts =>
+            {
+                StepState::Retrying { attempt, why }
+            }
+            StepState::Active { attempt } | StepState::Retrying { attempt, .. } => {
+                StepState::Ended { outcome, why, attempt }
+            }
+            StepState::Pending | StepState::Ended { .. } => {
+                StepState::Ended { outcome, why, attempt: 0 }
+            }
+        };
     }
 
     fn step(&self, name: &str) -> Option<&StepState> {
@@ -396,3 +454,6 @@ impl Precondition {
         Self { uid: Some(uid.to_owned()), resource_version: None }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ mod shell;
 mod world;
 
 use explore::{Found, explore};
-use sample::{Sample, both, node, shop};
+use sample::{Sample, again, both, node, node_again, shop};
 
 use super::closing::Rules;
 
@@ -43,7 +43,7 @@ fn model(rules: Rules, samples: &[Sample], until: Option<&str>) -> Found {
 
 #[test]
 fn every_crash_leaves_the_world_as_it_was_or_says_what_it_left() {
-    let found = model(Rules::SOUND, &[shop(), node(), both()], None);
+    let found = model(Rules::SOUND, &[shop(), node(), both(), again(), node_again()], None);
     for (words, (times, story)) in &found.words {
         println!("- {words} ({times} times; {story})");
     }
@@ -92,4 +92,12 @@ fn undo_as_a_stack_pulls_the_sandbox_from_under_a_restore() {
 fn undo_as_a_stack_makes_a_node_wait() {
     let rules = Rules { gates: false, ..Rules::SOUND };
     notices(rules, &[node(), both()], "the node waited for something else");
+}
+
+#[test]
+fn a_hasty_second_attempt_begins_beside_the_first() {
+    let rules = Rules { attempts_apart: false, ..Rules::SOUND };
+    notices(rules, &[again()], "attempt 2 began while namespace fd-shop was still on its way");
+    notices(rules, &[again()], "attempt 2 began while restore velero/fd-restore was still");
+    notices(rules, &[node_again()], "attempt 2 began while node node-1 was still");
 }

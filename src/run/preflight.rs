@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{lease, step::Running};
+use super::{house::House, lease, step::Running};
 use crate::{
+    config::freeze,
     drill::StepKind,
-    kind,
+    halt, kind,
     mark::NAMESPACE,
     run::event::Target,
     world::{
@@ -37,9 +38,24 @@ pub struct Plans {
     pub writes: bool,
 }
 
+/// What keeps every run on these clusters from starting, whatever the clusters say: the halt lever
+/// and freezes. No cluster is asked for it.
+pub async fn standing(house: &House, clusters: &[String]) -> Vec<String> {
+    let config = &house.config;
+    let now = house.clock.now().wall;
+    let frozen = clusters.iter().flat_map(|cluster| freeze::frozen(config, cluster, now));
+    let pulled = halt::pulled(&config.halt_file).await;
+    pulled.into_iter().chain(frozen.map(|frozen| frozen.to_string())).collect()
+}
+
 /// Asks everything. Access reviews are the only requests that are not reads.
 pub async fn plan(run: &Running) -> Plans {
     let mut plans = Plans { writes: writes(run), ..Plans::default() };
+    // Half of a drill would prove nothing.
+    if !run.drill.pending.is_empty() {
+        plans.refusals.clone_from(&run.drill.pending);
+        return plans;
+    }
     if !needs_cluster(run) {
         for step in &run.drill.steps {
             plans.steps.insert(step.name.clone(), Plan::Look);
@@ -68,7 +84,11 @@ pub async fn plan(run: &Running) -> Plans {
                     Plan::Drain(Box::new(plan))
                 })
             }
-            StepKind::WorkloadsReady(_) | StepKind::Check(_) => Ok(Plan::Look),
+            StepKind::WorkloadsReady(_)
+            | StepKind::Check(_)
+            | StepKind::VeleroBackup(_)
+            | StepKind::BackupFreshness(_)
+            | StepKind::EtcdSnapshot(_) => Ok(Plan::Look),
         };
         match planned {
             Ok(plan) => {
@@ -104,7 +124,10 @@ async fn ready(run: &Running, cluster: &Cluster, writes: bool) -> Result<(), Vec
             StepKind::VeleroRestore(_) => kind::velero_restore::act::NEEDS,
             StepKind::WorkloadsReady(_) => kind::workloads_ready::act::NEEDS,
             StepKind::DrainNodes(_) => kind::drain_nodes::act::NEEDS,
-            StepKind::Check(_) => &[],
+            StepKind::Check(_)
+            | StepKind::VeleroBackup(_)
+            | StepKind::BackupFreshness(_)
+            | StepKind::EtcdSnapshot(_) => &[],
         });
     }
     let missing =

@@ -14,9 +14,6 @@ use super::{
 };
 use crate::{journal::JournalError, report::summary::Summary, world::WorldError};
 
-/// How long a sweep at the start of a command waits for leftovers that still cannot be cleared.
-pub const SWEEP_PATIENCE: Duration = Duration::from_secs(10);
-
 /// Why recovery could not look at everything.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {

@@ -52,6 +52,15 @@ pub struct Shared {
     pub restored: BTreeMap<String, Mono>,
 }
 
+impl Shared {
+    /// Forgets what an attempt of `step` left for its readers: it is given back, and no later
+    /// attempt may be judged by it.
+    pub fn forget(&mut self, step: &str, readers: &[String]) {
+        self.restored.remove(step);
+        self.armed.retain(|reader, _| !readers.contains(reader));
+    }
+}
+
 /// How a step went.
 pub struct StepEnd {
     /// The cause in one sentence; none = passed.

@@ -3,27 +3,20 @@
 use std::time::Duration;
 
 use http::{Method, Request};
-use kube::{
-    Client, Config as KubeConfig,
-    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
-};
+use kube::Client;
 use serde_json::Value;
 
 use super::{
-    error::{WorldError, chain},
+    client::{self, Connected},
+    error::WorldError,
     login::Credential,
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    config::{Cluster as Settings, Login, Timings},
+    config::{Caps, Cluster as Settings, Timings},
     mark::FIELD_MANAGER,
     run::event::Target,
 };
-
-/// How long a connection may take to come up.
-const CONNECT: Duration = Duration::from_secs(5);
-/// The longest silence of a watch: the server ends each within 290 s, so more is a dead peer.
-const SILENCE: Duration = Duration::from_secs(295);
 
 /// A cluster of the configuration, connected.
 #[derive(Clone)]
@@ -32,8 +25,10 @@ pub struct Cluster {
     pub name: String,
     /// Velero's namespace.
     pub velero_namespace: String,
-    /// The most nodes that a run may cordon at once.
-    pub max_nodes: u32,
+    /// The most that one run may touch here.
+    pub caps: Caps,
+    /// Resources that may be restored although they own something outside their namespace.
+    pub may_own_outside: Vec<String>,
     /// How long a read or a write may take.
     pub timeout: Duration,
     client: Client,
@@ -64,57 +59,13 @@ impl Cluster {
         settings: &Settings,
         timings: &Timings,
     ) -> Result<Self, WorldError> {
-        let login = |why: String| WorldError::Login { cluster: name.to_owned(), why };
-        let (mut config, credential) = match &settings.login {
-            Login::Kubeconfig { path, context } => {
-                let file = Kubeconfig::read_from(path)
-                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?;
-                let options = KubeConfigOptions { context: context.clone(), ..Default::default() };
-                let config = KubeConfig::from_custom_kubeconfig(file, &options)
-                    .await
-                    .map_err(|error| login(format!("{}: {}", path.display(), chain(&error))))?;
-                let credential = Credential::of_kubeconfig(path, &config.auth_info);
-                (config, credential)
-            }
-            Login::Token { server, token_file, ca_file } => {
-                let url = server.parse().map_err(|error| login(format!("{server}: {error}")))?;
-                for (what, file) in [("token", token_file), ("CA", ca_file)] {
-                    std::fs::metadata(file).map_err(|error| {
-                        login(format!("the {what} file {}: {error}", file.display()))
-                    })?;
-                }
-                let mut config = KubeConfig::new(url);
-                config.root_cert_file = Some(ca_file.clone());
-                config.auth_info = AuthInfo {
-                    token_file: Some(token_file.display().to_string()),
-                    ..Default::default()
-                };
-                (config, Credential::Token { file: token_file.clone() })
-            }
-        };
-        config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(SILENCE);
-        // kube's hidden retry answers a budget's 429 with up to 15 further requests and minutes of
-        // silence; every retry of ours is a decision that the journal knows.
-        config.default_retry = false;
-        let agent = concat!("firedrill/", env!("CARGO_PKG_VERSION"));
-        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        // Nothing is sent yet: what fails here is a file.
-        let client = Client::try_from(config).map_err(|error| {
-            let why = chain(&error);
-            match &settings.login {
-                Login::Token { ca_file, .. } if why.contains("root") => login(format!(
-                    "no CA certificate can be read from {}: {why}",
-                    ca_file.display()
-                )),
-                _ => login(why),
-            }
-        })?;
+        let Connected { client, server, credential } =
+            client::connect(name, &settings.login).await?;
         Ok(Self {
             name: name.to_owned(),
             velero_namespace: settings.velero_namespace.clone(),
-            max_nodes: settings.max_nodes,
+            caps: settings.caps,
+            may_own_outside: settings.may_own_outside.clone(),
             timeout: timings.send_timeout,
             client,
             server,
@@ -213,13 +164,17 @@ impl Cluster {
         })?;
         match tokio::time::timeout(timeout, self.client.request::<Value>(request)).await {
             Ok(Ok(value)) => self.success(value),
-            Ok(Err(error)) => {
-                Err(self.explained(WorldError::from_kube(&self.name, &self.server, &error)))
-            }
+            Ok(Err(error)) => Err(self.told(&error)),
             Err(_) => {
                 Err(WorldError::Timeout { cluster: self.name.clone(), seconds: timeout.as_secs() })
             }
         }
+    }
+
+    /// A client's error as what it means, for requests that go past [`Cluster::read`].
+    #[must_use]
+    pub fn told(&self, error: &kube::Error) -> WorldError {
+        self.explained(WorldError::from_kube(&self.name, &self.server, error))
     }
 
     /// "Unauthorized" alone sends nobody to the right file.

@@ -19,6 +19,11 @@ pub enum Credential {
         /// The file.
         file: PathBuf,
     },
+    /// A client certificate in a file.
+    Certificate {
+        /// The file.
+        file: PathBuf,
+    },
     /// A user of a kubeconfig.
     Kubeconfig {
         /// The file.
@@ -55,20 +60,29 @@ impl Credential {
                     },
                 }
             }
-            Self::Kubeconfig { file, certificate } => {
-                let shown = file.display();
-                match certificate.as_deref().and_then(certificate_end) {
-                    Some(end) if end <= now => {
-                        format!("the client certificate of {shown} expired on {}", date(end))
-                    }
-                    Some(_) => format!(
-                        "the client certificate of {shown} has not expired; is it signed by this \
-                         cluster's CA?"
-                    ),
-                    None => format!("are the credentials in {shown} expired?"),
+            Self::Certificate { file } => match std::fs::read(file) {
+                Err(error) => {
+                    format!("the client certificate {} cannot be read: {error}", file.display())
                 }
+                Ok(pem) => of_certificate(file, first_certificate(&pem).as_deref(), now),
+            },
+            Self::Kubeconfig { file, certificate } => {
+                of_certificate(file, certificate.as_deref(), now)
             }
         }
+    }
+}
+
+fn of_certificate(file: &Path, certificate: Option<&[u8]>, now: Timestamp) -> String {
+    let shown = file.display();
+    match certificate.and_then(certificate_end) {
+        Some(end) if end <= now => {
+            format!("the client certificate of {shown} expired on {}", date(end))
+        }
+        Some(_) => format!(
+            "the client certificate of {shown} has not expired; is it signed by this cluster's CA?"
+        ),
+        None => format!("are the credentials in {shown} expired?"),
     }
 }
 
@@ -85,17 +99,25 @@ fn certificate(user: &AuthInfo) -> Option<Vec<u8>> {
         (None, Some(file)) => std::fs::read(file).ok()?,
         (None, None) => return None,
     };
-    Some(CertificateDer::from_pem_slice(&pem).ok()?.to_vec())
+    first_certificate(&pem)
+}
+
+/// The first certificate of a PEM text, DER: the one that the others lead to its CA from.
+#[must_use]
+pub fn first_certificate(pem: &[u8]) -> Option<Vec<u8>> {
+    Some(CertificateDer::from_pem_slice(pem).ok()?.to_vec())
 }
 
 /// The end of a certificate's validity (RFC 5280, `notAfter`).
-fn certificate_end(der: &[u8]) -> Option<Timestamp> {
+#[must_use]
+pub fn certificate_end(der: &[u8]) -> Option<Timestamp> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// The end of a JSON Web Token (RFC 7519, `exp`), unverified: it is only ever shown.
-fn token_end(token: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn token_end(token: &str) -> Option<Timestamp> {
     let payload = token.split('.').nth(1)?;
     let bytes = general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&bytes).ok()?;

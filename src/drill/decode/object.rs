@@ -119,8 +119,7 @@ impl<'t> Object<'t> {
             return;
         }
         if let Some(instead) = field.pending {
-            let message = format!("`{name}` is not acted on by this version");
-            out.warning(Code::NotActedOn, &entry.key.span, &path, message).help(instead);
+            out.pending(&entry.key.span, &path, name, instead);
         }
         if matches!(entry.value.value, Value::Null) {
             out.error(Code::EmptyValue, &entry.key.span, &path, format!("`{name}` has no value"))
@@ -138,8 +137,12 @@ impl<'t> Object<'t> {
         name: &str,
         path: &str,
     ) -> Option<&'static str> {
-        if is_secret(name) {
-            let file = self.table.names().find(|name| name.ends_with("File"));
+        let own_file = format!("{name}File");
+        // Where a URL is read from a file, it is one that nobody else may know.
+        let secret_url = name == "url" && self.table.field(&own_file).is_some();
+        if is_secret(name) || secret_url {
+            let own = self.table.names().find(|name| *name == own_file);
+            let file = own.or_else(|| self.table.names().find(|name| name.ends_with("File")));
             let help = file.map_or_else(
                 || "secrets are read from files, never from here".to_owned(),
                 |file| format!("write it into a file and name that under `{file}`"),
@@ -153,6 +156,8 @@ impl<'t> Object<'t> {
         }
         let help = if name == "<<" {
             "merge keys are not part of the language: write the keys out".to_owned()
+        } else if let Some((_, now)) = MOVED.iter().find(|(old, _)| *old == name) {
+            (*now).to_owned()
         } else {
             suggest::help(name, self.table.names(), "keys")
         };
@@ -205,6 +210,13 @@ impl<'t> Object<'t> {
     pub fn which(&self, names: &[&'static str]) -> Option<&'static str> {
         let mut found = names.iter().copied().filter(|name| self.entry(name).is_some());
         found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Notes if none of these keys is there. That several of them are is for a [`Rule`] to say.
+    pub fn needs_one(&self, out: &mut Decoder<'_>, names: &[&'static str]) {
+        if names.iter().all(|name| self.entry(name).is_none()) {
+            self.at_most_one(out, names, true);
+        }
     }
 
     /// Notes if several of these keys are there, or none where one is needed; answers those that
@@ -268,6 +280,9 @@ impl<'t> Object<'t> {
         }
     }
 }
+
+/// Keys of earlier versions, and what is written now.
+const MOVED: [(&str, &str); 1] = [("maxNodes", "write `caps: {nodes: 1}` instead")];
 
 /// Whether a key asks for a secret itself, not for a file with it.
 fn is_secret(name: &str) -> bool {

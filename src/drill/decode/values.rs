@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{At, Decoder, Object, Reference};
+use super::{At, Decoder, Mention, Object, Reference};
 use crate::drill::{
     problem::{Code, quote},
     scalar,
@@ -25,8 +25,10 @@ impl<'t> Object<'t> {
         let (field, node) = self.value(name)?;
         let text = checked_text(out, &field.shape, node, &self.path(name))?;
         let at = self.at(name, Some(node), text);
-        if let Shape::Step(kinds) = field.shape {
-            out.references.push(Reference { to: at.clone(), kinds });
+        match field.shape {
+            Shape::Step(kinds) => out.references.push(Reference { to: at.clone(), kinds }),
+            Shape::Configured(sort) => out.mentions.push(Mention::Name { sort, at: at.clone() }),
+            _ => {}
         }
         Some(at)
     }
@@ -130,6 +132,24 @@ impl<'t> Object<'t> {
             None
         })
         .map(|amount| self.at(name, Some(node), amount))
+    }
+
+    /// A share of a whole, in percent from 1 to 100.
+    pub fn share(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<u8>> {
+        let (field, node) = match self.default(name) {
+            Some(default) => match scalar::amount(default).ok()? {
+                Amount::Percent(share) => return Some(self.at(name, None, share)),
+                Amount::Count(_) => return None,
+            },
+            None => self.value(name)?,
+        };
+        let path = self.path(name);
+        let share = match &node.value {
+            Value::Text(text) => scalar::share(text),
+            Value::Integer(number) => scalar::share(&number.to_string()),
+            _ => return wrong_type(out, &field.shape.expected(), node, &path),
+        };
+        Some(self.at(name, Some(node), told(out, share, node, &path)?))
     }
 
     /// Any finite number.
@@ -296,8 +316,13 @@ fn told<T>(out: &mut Decoder<'_>, result: Result<T, Wrong>, node: &Node, key: &s
     match result {
         Ok(value) => Some(value),
         Err(wrong) => {
-            let problem =
-                out.error(Code::InvalidValue, &node.span, key, wrong.message).help(wrong.help);
+            // A character that cannot be told from another one by eye is the likely cause.
+            let strange = match node.as_text() {
+                Some(text) if !wrong.secret => suggest::look_alike(text),
+                _ => String::new(),
+            };
+            let help = format!("{strange}{}", wrong.help);
+            let problem = out.error(Code::InvalidValue, &node.span, key, wrong.message).help(help);
             if wrong.secret {
                 problem.secret(node.span.clone());
             }
@@ -369,7 +394,8 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         ));
     }
     match shape {
-        Shape::Name | Shape::Step(_) => scalar::label(text, 40),
+        Shape::Name | Shape::Step(_) | Shape::Configured(_) => scalar::label(text, 40),
+        Shape::LabelValue => selector::label_value(text),
         Shape::Namespace => scalar::label(text, 63),
         Shape::ObjectName => scalar::subdomain(text),
         Shape::Choice(words) if !words.contains(&text) => Err(Wrong::new(
@@ -382,8 +408,18 @@ pub(crate) fn check_text(shape: &Shape, text: &str) -> Result<(), Wrong> {
         Shape::UrlPath => scalar::url_path(text),
         Shape::Cron => scalar::cron(text),
         Shape::Port => scalar::port(text),
+        Shape::Share => scalar::share(text).map(|_| ()),
         Shape::Address => scalar::address(text),
         Shape::TimeZone => scalar::time_zone(text),
+        // It is shown on terminals and pages.
+        Shape::Text | Shape::TextOrEmpty | Shape::File
+            if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) =>
+        {
+            Err(Wrong::new(
+                format!("{} has a control character", quote(text)),
+                "write the text without it",
+            ))
+        }
         _ => Ok(()),
     }
 }

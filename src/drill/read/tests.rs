@@ -25,7 +25,7 @@ fn problems(text: &str) -> Vec<Problem> {
     all.splice(0..0, loaded.problems);
     for problem in &all {
         let places =
-            std::iter::once(&problem.place).chain(problem.also.as_ref().map(|(place, _)| place));
+            std::iter::once(&problem.place).chain(problem.also.as_ref().map(|also| &also.place));
         for place in places {
             assert!(text.get(place.span.clone()).is_some(), "{place:?} of {problem:?}");
             let line = text.split('\n').nth(place.line - 1).expect("the line is there");
@@ -34,7 +34,7 @@ fn problems(text: &str) -> Vec<Problem> {
         assert!(problem.secret.as_ref().is_none_or(|span| text.get(span.clone()).is_some()));
     }
     let sources = render::Sources::of(path, text);
-    let _ = (render::text(&all, &sources, true), render::json(&all));
+    let _ = (render::text(&all, &sources, true), render::values(&all));
     all
 }
 
@@ -67,22 +67,25 @@ fn hostile_files_are_refused() {
     assert_eq!(code("\u{feff}kind: Drill\n"), Code::ForbiddenCharacter);
     assert_eq!(code(""), Code::NothingToRead);
     assert_eq!(code("# nothing\n---\n# here\n...\n"), Code::NothingToRead);
-    assert_eq!(code("? [a]\n: b\n"), Code::WrongType);
+    assert_eq!(code("? [a]\n: b\n"), Code::WrongKind);
     assert_eq!(code("a: *nothing\n"), Code::Syntax);
     assert_eq!(code("\u{7}"), Code::Syntax);
     assert_eq!(code("%YAML 9.9\n---\n- a\n"), Code::Syntax);
-    assert_eq!(code("a: \"\u{202e}\n---\n"), Code::Syntax);
+    assert_eq!(code("a: \"\u{202e}\n---\n"), Code::ForbiddenCharacter);
+    assert_eq!(code("kind: Drill # \u{2066}\n"), Code::ForbiddenCharacter);
+    assert_eq!(code("kind: Drill\n\u{a0} a: b\n"), Code::ForbiddenCharacter);
 }
 
 #[test]
 fn the_number_of_problems_is_bounded() {
     let many: String = (0..5_000).map(|i| format!("k{i}: {{}}\n")).collect();
+    let many = format!("kind: Drill\n{many}");
     let all = load(Path::new("a.yaml"), &many).problems;
     assert_eq!(all.len(), crate::drill::decode::MAX_PROBLEMS + 1);
     let last = all.last().expect("the last");
     assert_eq!(last.code, Code::TooMany);
-    // 5000 unknown keys and four missing ones.
-    assert!(last.message.starts_with("4804 more"), "{}", last.message);
+    // 5000 unknown keys and three missing ones.
+    assert!(last.message.starts_with("4803 more"), "{}", last.message);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use super::{
 use crate::{
     clock,
     drill::{
-        Goal, Objective,
+        Goal, Objective, StepKind,
         decode::{Decoder, Object},
         problem::Code,
     },
+    kind::velero_restore::spec::{Source, Which},
 };
 
 /// Decodes all objectives.
@@ -62,6 +63,19 @@ fn recovery_time(
         .also(from.span.clone(), "`from` is here")
         .help("a recovery time goes from a step to itself or to a later one");
     }
+    if let (Some(from), Some(until), [Some(first), Some(last)]) = (&from, &until, found.as_slice())
+        && first < last
+        && steps[*first].kind == Some("veleroRestore")
+        && steps[*last].step.is_some()
+        && !steps[*last].reads.iter().any(|read| read.value == from.value)
+    {
+        let message = format!(
+            "`{}` does not look at what `{}` brings back, so its end is no recovery of that",
+            until.value, from.value
+        );
+        out.warning(Code::LooksElsewhere, &until.span, &until.key, message)
+            .help(format!("name a step that has `in: {}`", from.value));
+    }
     if let (Some(limit), Some(deadline)) = (&limit, deadline)
         && limit.value > deadline
     {
@@ -83,8 +97,31 @@ fn recovery_time(
 fn recovery_point(out: &mut Decoder<'_>, object: &Object<'_>, steps: &[Decoded]) -> Option<Goal> {
     let limit = object.duration(out, "recoveryPoint");
     let of = object.text(out, "of");
-    for reference in out.take_references() {
-        resolve(out, steps, &reference);
+    let found = out.take_references().iter().find_map(|reference| resolve(out, steps, reference));
+    let step = found.and_then(|index| steps[index].step.as_ref());
+    if let (Some(of), Some(StepKind::VeleroRestore(spec))) = (&of, step.map(|step| &step.kind)) {
+        match &spec.backup {
+            Source::Step(_) => {
+                out.error(
+                    Code::Conflict,
+                    &of.span,
+                    &of.key,
+                    "a backup that the run makes itself has no recovery point, so that this is \
+                     never met",
+                )
+                .help("measure it where a backup of a schedule comes back");
+            }
+            Source::One { which: Which::Oldest | Which::Random, .. } => {
+                out.warning(
+                    Code::MisleadingObjective,
+                    &of.span,
+                    &of.key,
+                    "this is the age of a backup that nobody would take after a loss",
+                )
+                .help("measure the recovery point where the newest backup comes back");
+            }
+            Source::One { which: Which::Newest, .. } | Source::Name(_) => {}
+        }
     }
     Some(Goal::RecoveryPoint { limit_millis: clock::millis(limit?.value), of: of?.value })
 }

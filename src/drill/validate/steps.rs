@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use super::unique_name;
+use super::{review, unique_name};
 use crate::{
+    clock::millis,
     drill::{
-        Step, StepKind, When,
+        Retry, Step, StepKind, When,
         decode::{At, Decoder, Object, Reference},
         fields,
         problem::Code,
         suggest, table,
     },
-    kind::{check, drain_nodes, velero_restore, workloads_ready},
+    kind::{
+        backup_freshness, check, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
+        workloads_ready,
+    },
+    report::words,
 };
 
 /// A step as far as it could be decoded: others may refer to it even if its inside is wrong.
@@ -20,6 +25,8 @@ pub(super) struct Decoded {
     pub name: Option<At<String>>,
     /// Its kind, if it has exactly one.
     pub kind: Option<&'static str>,
+    /// The earlier steps that it names.
+    pub reads: Vec<At<String>>,
     /// The step, if all of it is legal.
     pub step: Option<Step>,
 }
@@ -34,10 +41,12 @@ pub(super) fn decode(
     let mut references = Vec::new();
     let mut steps = Vec::new();
     for object in spec.objects(out, "steps").unwrap_or_default() {
-        let step = decode_one(out, &object, deadline);
+        let mut step = decode_one(out, &object, deadline);
         unique_name(out, &mut names, step.name.as_ref(), "step");
         let index = steps.len();
-        references.extend(out.take_references().into_iter().map(|reference| (index, reference)));
+        let taken = out.take_references();
+        step.reads.extend(taken.iter().map(|reference| reference.to.clone()));
+        references.extend(taken.into_iter().map(|reference| (index, reference)));
         steps.push(step);
     }
     for (index, reference) in &references {
@@ -68,6 +77,29 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
     let name = object.text(out, "name");
     let timeout = object.duration(out, "timeout");
     let when = object.text(out, "when");
+    let retry = object.object(out, "retry").map_or(Some(Retry::default()), |retry| {
+        let (attempts, backoff) = (retry.count(out, "attempts"), retry.duration(out, "backoff"));
+        let (attempts, backoff) = (attempts?, backoff?);
+        let all = u32::try_from(attempts.value).unwrap_or(u32::MAX);
+        let between = backoff.value.saturating_mul(all.saturating_sub(1));
+        let each = timeout.as_ref().map_or(Duration::ZERO, |timeout| timeout.value);
+        let whole = each.saturating_mul(all).saturating_add(between);
+        // A single attempt that is too long has a message of its own.
+        if let Some(deadline) = deadline.filter(|it| all > 1 && each <= *it && whole > *it) {
+            let what = if each.is_zero() {
+                "the pauses between its attempts are"
+            } else {
+                "its attempts and the pauses between them may be"
+            };
+            let [whole, deadline] = [whole, deadline].map(|it| words::limit(millis(it)));
+            let message =
+                format!("{what} {whole} together, and the drill's deadline is {deadline}");
+            out.warning(Code::UnreachableLimit, &attempts.span, &attempts.key, message).help(
+                "no attempt begins after the deadline: lengthen `spec.deadline`, or try less",
+            );
+        }
+        Some(Retry { attempts: all, backoff: backoff.value })
+    });
     if let (Some(timeout), Some(deadline)) = (&timeout, deadline)
         && timeout.value > deadline
     {
@@ -82,16 +114,20 @@ fn decode_one(out: &mut Decoder<'_>, object: &Object<'_>, deadline: Option<Durat
     let kind = object.which(&table::names(fields::KINDS));
     let spec = kind
         .and_then(|kind| object.object(out, kind).and_then(|inner| step_kind(out, kind, &inner)));
-    let step = match (&name, spec, when) {
-        (Some(name), Some(kind), Some(when)) => Some(Step {
+    if let (Some(timeout), Some(spec)) = (&timeout, &spec) {
+        review::timeout_is_enough(out, timeout, spec.least());
+    }
+    let step = match (&name, spec, when, retry) {
+        (Some(name), Some(kind), Some(when), Some(retry)) => Some(Step {
             name: name.value.clone(),
             kind,
             timeout: timeout.map(|at| at.value),
+            retry,
             when: if when.value == "always" { When::Always } else { When::Passed },
         }),
         _ => None,
     };
-    Decoded { name, kind, step }
+    Decoded { name, kind, reads: Vec::new(), step }
 }
 
 fn step_kind(out: &mut Decoder<'_>, kind: &str, object: &Object<'_>) -> Option<StepKind> {
@@ -102,6 +138,11 @@ fn step_kind(out: &mut Decoder<'_>, kind: &str, object: &Object<'_>) -> Option<S
         }
         "drainNodes" => drain_nodes::fields::decode(out, object).map(StepKind::DrainNodes),
         "check" => check::fields::decode(out, object).map(StepKind::Check),
+        "veleroBackup" => velero_backup::fields::decode(out, object).map(StepKind::VeleroBackup),
+        "backupFreshness" => {
+            backup_freshness::fields::decode(out, object).map(StepKind::BackupFreshness)
+        }
+        "etcdSnapshot" => etcd_snapshot::fields::decode(out, object).map(StepKind::EtcdSnapshot),
         // `kind` is one of `fields::KINDS`; a test decodes one step of each.
         _ => None,
     }

@@ -29,7 +29,7 @@ fn base<'a>(run: &'a Running, check: &'a HttpCheck) -> Result<&'a str, String> {
             .config
             .targets
             .get(name)
-            .map(String::as_str)
+            .map(|target| target.url.as_str())
             .ok_or_else(|| format!("target {name} is not in the configuration")),
     }
 }

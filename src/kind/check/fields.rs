@@ -4,7 +4,7 @@ use crate::{
     check::{HttpAt, HttpCheck},
     drill::{
         decode::{Decoder, Object},
-        table::{Field, Rule, Shape, Table},
+        table::{Field, Rule, Shape, Sort, Table},
     },
 };
 
@@ -54,7 +54,12 @@ pub const TIMEOUT: Field = Field::default(
 pub const HTTP: Table = Table {
     what: "an `http` check",
     groups: &[&[
-        Field::optional("target", Shape::Name, "A target of the configuration.").example("shop"),
+        Field::optional(
+            "target",
+            Shape::Configured(Sort::Target),
+            "A target of the configuration.",
+        )
+        .example("shop"),
         Field::optional("url", Shape::Url, "A base URL.").example("https://shop.example.com"),
         Field::default(
             "path",

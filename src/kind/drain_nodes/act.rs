@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Spec, candidates, decide, pods, selector::Selector};
+use super::{Spec, candidates, caps, decide, pods};
 use crate::{
     run::{
         effect::EffectError,
@@ -59,9 +59,9 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let cluster = run.cluster().map_err(|why| vec![why])?;
     let one = |why: String| vec![why];
     let nodes: Vec<Node> = list(cluster, "/api/v1/nodes").await.map_err(one)?;
-    let selector = Selector::parse(&spec.selector).map_err(|error| vec![error.to_string()])?;
-    let choice = candidates::choose(&nodes, &selector, spec, cluster.max_nodes, run.record.run())
-        .map_err(|why| vec![why])?;
+    let cap = caps::nodes(&cluster.caps, &nodes);
+    let choice =
+        candidates::choose(&nodes, spec, cap, run.record.run()).map_err(|why| vec![why])?;
     let names: Vec<String> =
         choice.nodes.iter().filter_map(|node| node.metadata.name.clone()).collect();
     let on_nodes = pods_on(cluster, &names).await.map_err(one)?;
@@ -71,6 +71,7 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     if !planned.refusals.is_empty() {
         return Err(planned.refusals);
     }
+    caps::pods(&cluster.caps, planned.evict.len()).map_err(one)?;
     let mut findings: Vec<String> = choice
         .refused
         .iter()

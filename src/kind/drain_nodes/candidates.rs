@@ -3,10 +3,17 @@
 use k8s_openapi::api::core::v1::Node;
 use sha2::{Digest, Sha256};
 
-use super::{Spec, selector::Selector, spec::Pick};
-use crate::{kind::words::count, mark};
+use super::{
+    Spec,
+    selector::Selector,
+    spec::{Amount, Candidates, Pick},
+};
+use crate::{
+    kind::words::{count, list},
+    mark,
+};
 
-/// A node that the selector matches and that is not drained, and why.
+/// A candidate that is not drained, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The node.
@@ -20,12 +27,12 @@ pub struct Refused {
 pub struct Choice<'a> {
     /// In the order of the pick.
     pub nodes: Vec<&'a Node>,
-    /// What else the selector matches.
+    /// The other candidates.
     pub refused: Vec<Refused>,
 }
 
 /// Labels of a control-plane node.
-const CONTROL_PLANE: [&str; 2] =
+pub(super) const CONTROL_PLANE: [&str; 2] =
     ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
 /// Taints by which another actor says that it works on the node. A row that ends in `/` stands for
@@ -48,44 +55,53 @@ const FOREIGN_ANNOTATIONS: [(&str, &str); 3] = [
     ("skyhook.nvidia.com/cordon_", "nodewright"),
 ];
 
-/// Chooses `spec.count` nodes. `cap` is the most that the configuration lets a run cordon at once,
-/// `seed` is the run's id.
+/// The label that says in which zone a node is.
+/// Source: Kubernetes' documentation, "Well-Known Labels, Annotations and Taints".
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// Chooses the nodes that the drill asks for. `cap` is the most that the configuration lets a run
+/// cordon at once, `seed` is the run's id.
 ///
 /// # Errors
-/// One sentence, with the reason for each node that the selector matches.
+/// One sentence, with the reason for each candidate that may not be drained.
 pub fn choose<'a>(
     nodes: &'a [Node],
-    selector: &Selector,
     spec: &Spec,
     cap: u32,
     seed: &str,
 ) -> Result<Choice<'a>, String> {
-    if spec.count == 0 {
+    let candidates = candidates(nodes, &spec.of)?;
+    let wanted = match spec.count {
+        Amount::Count(number) => usize::try_from(number).unwrap_or(usize::MAX),
+        // Of what a drain could ever take: a control plane in the zone does not make the share
+        // out of reach. But a node that nobody made drillable does: then the zone is not lost.
+        Amount::Percent(share) => {
+            let workers = candidates.iter().filter(|node| !control_plane(node)).count();
+            (workers * usize::from(share) / 100).max(1)
+        }
+    };
+    if wanted == 0 {
         return Err("the drill drains no node".to_owned());
     }
-    if spec.count > cap {
+    if wanted > cap as usize {
         return Err(format!(
-            "the drill drains {}, but the configuration allows {cap} at once (maxNodes)",
-            count(spec.count as usize, "node")
+            "the drill drains {}, but the configuration allows {cap} at once (caps)",
+            count(wanted, "node")
         ));
     }
     let mut refused = Vec::new();
     let mut fit: Vec<&Node> = Vec::new();
-    let matched = nodes.iter().filter(|node| selector.matches(node.metadata.labels.as_ref()));
-    for node in matched {
+    for node in candidates {
         match refusal(node) {
             Some(why) => refused.push(Refused { node: name(node).to_owned(), why }),
             None => fit.push(node),
         }
     }
-    if fit.is_empty() && refused.is_empty() {
-        return Err("no node matches the selector".to_owned());
-    }
     order(&mut fit, spec.pick, seed);
     let mut left = nodes.iter().filter(|node| schedulable(node)).count();
     let mut chosen = Vec::new();
     for node in fit {
-        if chosen.len() == spec.count as usize {
+        if chosen.len() == wanted {
             break;
         }
         let counts = usize::from(schedulable(node));
@@ -97,7 +113,7 @@ pub fn choose<'a>(
             chosen.push(node);
         }
     }
-    if chosen.len() < spec.count as usize {
+    if chosen.len() < wanted {
         let whys: Vec<String> =
             refused.iter().map(|refused| format!("{}: {}", refused.node, refused.why)).collect();
         let found = if chosen.is_empty() { "none".to_owned() } else { chosen.len().to_string() };
@@ -105,17 +121,50 @@ pub fn choose<'a>(
             if whys.is_empty() { String::new() } else { format!(" ({})", whys.join("; ")) };
         return Err(format!(
             "the drill drains {}, and {found} may be drained{because}",
-            count(spec.count as usize, "node")
+            count(wanted, "node")
         ));
     }
     Ok(Choice { nodes: chosen, refused })
 }
 
+/// The nodes that the drill chooses from, at least one.
+fn candidates<'a>(nodes: &'a [Node], of: &Candidates) -> Result<Vec<&'a Node>, String> {
+    let (found, none): (Vec<&Node>, String) = match of {
+        Candidates::Selector(text) => {
+            let selector = Selector::parse(text).map_err(|error| error.to_string())?;
+            let matches = |node: &&Node| selector.matches(node.metadata.labels.as_ref());
+            (nodes.iter().filter(matches).collect(), "no node matches the selector".to_owned())
+        }
+        Candidates::Zone(zone) => {
+            let lies_there = |node: &&Node| label(node, ZONE).is_some_and(|name| name == zone);
+            (nodes.iter().filter(lies_there).collect(), format!("no node is in the zone {zone}"))
+        }
+        Candidates::Names(names) => {
+            let of_name = |wanted: &String| nodes.iter().find(|node| name(node) == wanted);
+            let missing: Vec<&str> =
+                names.iter().filter(|name| of_name(name).is_none()).map(String::as_str).collect();
+            if !missing.is_empty() {
+                return Err(format!("there is no node {}", list(&missing)));
+            }
+            (names.iter().filter_map(of_name).collect(), "the drill names no node".to_owned())
+        }
+    };
+    if found.is_empty() { Err(none) } else { Ok(found) }
+}
+
+fn label<'a>(node: &'a Node, key: &str) -> Option<&'a String> {
+    node.metadata.labels.as_ref().and_then(|labels| labels.get(key))
+}
+
+fn control_plane(node: &Node) -> bool {
+    CONTROL_PLANE.iter().any(|key| label(node, key).is_some())
+}
+
 /// Why this node may not be drained, whatever the others are.
 #[must_use]
 pub fn refusal(node: &Node) -> Option<String> {
-    let label = |key: &str| node.metadata.labels.as_ref().and_then(|labels| labels.get(key));
-    if CONTROL_PLANE.iter().any(|key| label(key).is_some()) {
+    let label = |key: &str| label(node, key);
+    if control_plane(node) {
         return Some("it is a control-plane node".to_owned());
     }
     if label(mark::DRILLABLE).map(String::as_str) != Some("true") {
@@ -234,10 +283,10 @@ mod tests {
         serde_json::from_value(object).expect("node")
     }
 
-    fn spec(count: u32, pick: Pick) -> Spec {
+    fn spec(count: u64, pick: Pick) -> Spec {
         Spec {
-            selector: "pool=a".into(),
-            count,
+            of: Candidates::Selector("pool=a".into()),
+            count: Amount::Count(count),
             pick,
             stable_for: Duration::from_secs(10),
             hold_until_end: false,
@@ -245,8 +294,7 @@ mod tests {
     }
 
     fn names(nodes: &[Node], spec: &Spec, cap: u32, seed: &str) -> Result<Vec<String>, String> {
-        let selector = Selector::parse(&spec.selector).expect("selector");
-        choose(nodes, &selector, spec, cap, seed)
+        choose(nodes, spec, cap, seed)
             .map(|choice| choice.nodes.iter().map(|node| name(node).to_owned()).collect())
     }
 
@@ -328,8 +376,7 @@ mod tests {
         );
         assert_eq!(
             names(&nodes, &spec(3, Pick::First), 2, "r"),
-            Err("the drill drains 3 nodes, but the configuration allows 2 at once (maxNodes)"
-                .into())
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
         );
         assert_eq!(
             names(&nodes[2..], &spec(1, Pick::First), 2, "r"),
@@ -361,5 +408,56 @@ mod tests {
         assert_eq!(random("run-1"), random("run-1"));
         let picked: BTreeSet<_> = (0..40).flat_map(|n| random(&format!("run-{n}"))).collect();
         assert_eq!(picked.len(), 4, "every node is picked by some run");
+    }
+
+    fn of(of: Candidates, count: Amount) -> Spec {
+        Spec { of, count, ..spec(1, Pick::First) }
+    }
+
+    #[test]
+    fn a_zone_is_all_of_its_workers() {
+        let zone =
+            |name: &str, zone: &str| node(name, json!({"metadata": {"labels": {ZONE: zone}}}));
+        let cp = json!({"metadata": {"labels": {
+            ZONE: "z1", "node-role.kubernetes.io/control-plane": ""}}});
+        let mut nodes = vec![zone("a", "z1"), zone("b", "z1"), zone("c", "z2"), node("cp", cp)];
+        let lost = of(Candidates::Zone("z1".into()), Amount::Percent(100));
+        assert_eq!(names(&nodes, &lost, 9, "r"), Ok(vec!["a".into(), "b".into()]));
+        let elsewhere = of(Candidates::Zone("z9".into()), Amount::Percent(100));
+        assert_eq!(names(&nodes, &elsewhere, 9, "r"), Err("no node is in the zone z9".into()));
+        // A node that nobody made drillable: the zone would not be lost.
+        let kept = json!({"metadata": {"labels": {ZONE: "z1", mark::DRILLABLE: "no"}}});
+        nodes.push(node("kept", kept));
+        let why = names(&nodes, &lost, 9, "r").expect_err("refused");
+        assert!(why.starts_with("the drill drains 3 nodes, and 2 may be drained"), "{why}");
+        assert!(why.contains("kept: it does not carry the label"), "{why}");
+    }
+
+    #[test]
+    fn a_share_is_rounded_down_but_never_to_none() {
+        let nodes: Vec<Node> = ('a'..='g').map(|n| node(&n.to_string(), json!({}))).collect();
+        let share = |percent| of(Candidates::Selector("pool=a".into()), Amount::Percent(percent));
+        for (percent, drained) in [(1, 1), (14, 1), (28, 1), (29, 2), (50, 3), (85, 5)] {
+            let chosen = names(&nodes, &share(percent), 9, "r").expect("chosen");
+            assert_eq!(chosen.len(), drained, "{percent} % of 7");
+        }
+        // The cap counts nodes, whatever the drill counts.
+        assert_eq!(
+            names(&nodes, &share(50), 2, "r"),
+            Err("the drill drains 3 nodes, but the configuration allows 2 at once (caps)".into())
+        );
+        let why = names(&nodes, &share(100), 9, "r").expect_err("refused");
+        assert!(why.ends_with("(g: it is the last schedulable node)"), "{why}");
+    }
+
+    #[test]
+    fn named_nodes_are_drained_all_or_none() {
+        let nodes: Vec<Node> = ["a", "b", "c"].map(|n| node(n, json!({}))).into();
+        let named = |all: &[&str]| {
+            let names = all.iter().map(|&name| name.to_owned()).collect();
+            of(Candidates::Names(names), Amount::Count(all.len() as u64))
+        };
+        assert_eq!(names(&nodes, &named(&["c", "a"]), 9, "r"), Ok(vec!["a".into(), "c".into()]));
+        assert_eq!(names(&nodes, &named(&["a", "x"]), 9, "r"), Err("there is no node x".into()));
     }
 }

@@ -2,19 +2,32 @@
 
 use std::time::Duration;
 
+pub use crate::drill::scalar::Amount;
+
 /// A checked `drainNodes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Label selector of the candidates, in Kubernetes' syntax (`a=b,c!=d`).
-    pub selector: String,
-    /// How many nodes.
-    pub count: u32,
-    /// Which of the candidates.
+    /// The candidates.
+    pub of: Candidates,
+    /// How many of them.
+    pub count: Amount,
+    /// Which of them.
     pub pick: Pick,
     /// How long the workloads must stay recovered without a break.
     pub stable_for: Duration,
     /// `hold: untilEnd`: keep the cordon until the run closes.
     pub hold_until_end: bool,
+}
+
+/// The nodes that a drain chooses from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Candidates {
+    /// Those with these labels, in Kubernetes' syntax (`a=b,c!=d`).
+    Selector(String),
+    /// Those of a zone: its name in the label `topology.kubernetes.io/zone`.
+    Zone(String),
+    /// These, all of them.
+    Names(Vec<String>),
 }
 
 /// Which of the candidates are drained.

@@ -2,12 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use sha2::{Digest, Sha256};
+
 use super::{
     Spec,
     object::{Backup, BackupPhase, Location},
-    spec::Source,
+    spec::{Of, Source, Which},
 };
-use crate::kind::words::{list, span};
+use crate::kind::{
+    drain_nodes::selector::Selector,
+    words::{list, span},
+};
 
 /// The backup that is restored.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +26,10 @@ pub struct Chosen<'a> {
     pub findings: Vec<String>,
 }
 
-/// Chooses among `backups`: the named one, or the newest Completed one of the schedule by its own
+/// Chooses among `backups`: the named one, or one of the Completed ones of a group by their own
 /// start. A backup that expires before `needed_until` is passed over, because its expiry also
-/// deletes every Restore that refers to it.
+/// deletes every Restore that refers to it. `seed` is the run's id: the same run chooses the same
+/// backup again.
 ///
 /// # Errors
 /// One sentence that says why none will do.
@@ -31,6 +37,7 @@ pub fn choose<'a>(
     backups: &'a [Backup],
     spec: &Spec,
     needed_until: Timestamp,
+    seed: &str,
 ) -> Result<Chosen<'a>, String> {
     match &spec.backup {
         Source::Name(name) => {
@@ -43,28 +50,40 @@ pub fn choose<'a>(
                 Err(why) => Err(format!("backup {name} {why}")),
             }
         }
-        Source::NewestOf { schedule } => newest(backups, schedule, spec, needed_until),
+        Source::One { which, of } => one(backups, *which, of, spec, needed_until, seed),
+        // Such a drill is refused before anybody asks.
+        Source::Step(step) => Err(format!("this version makes no backup in step {step}")),
     }
 }
 
-fn newest<'a>(
+fn one<'a>(
     backups: &'a [Backup],
-    schedule: &str,
+    which: Which,
+    of: &Of,
     spec: &Spec,
     needed_until: Timestamp,
+    seed: &str,
 ) -> Result<Chosen<'a>, String> {
-    let mut of_schedule: Vec<&Backup> = backups.iter().filter(|b| b.is_of(schedule)).collect();
-    // Newest first. One without a start was never begun or not yet: it is the newest there is.
-    of_schedule.sort_by_key(|b| {
-        std::cmp::Reverse((b.started().unwrap_or(Timestamp::MAX), b.metadata.name.clone()))
-    });
+    let group = Group::of(of)?;
+    let mut candidates: Vec<&Backup> = backups.iter().filter(|b| group.holds(b)).collect();
+    order(&mut candidates, which, seed);
     let mut passed_over = Vec::new();
-    for &backup in &of_schedule {
+    for &backup in &candidates {
         match unfit(backup, &spec.namespaces, needed_until) {
             Ok(started) => {
-                let mut findings: Vec<String> = passed_over
+                // Which of them a random choice would have met first says nothing.
+                let told = match which {
+                    Which::Newest => Some("newer"),
+                    Which::Oldest => Some("older"),
+                    Which::Random => None,
+                };
+                let mut findings: Vec<String> = told
                     .iter()
-                    .map(|(name, why)| format!("passed over: the newer backup {name} {why}"))
+                    .flat_map(|order| {
+                        passed_over.iter().map(move |(name, why)| {
+                            format!("passed over: the {order} backup {name} {why}")
+                        })
+                    })
                     .collect();
                 findings.extend(partial(backup));
                 return Ok(Chosen { backup, started, findings });
@@ -72,25 +91,82 @@ fn newest<'a>(
             Err(why) => passed_over.push((backup.metadata.name.as_str(), why)),
         }
     }
-    let count = of_schedule.len();
-    let Some((newest, why)) = passed_over.first() else {
-        return Err(format!("no backup of schedule {schedule}"));
+    let count = candidates.len();
+    let Some((first, why)) = passed_over.first() else {
+        return Err(format!("no backup {group}"));
     };
-    let completed = of_schedule.iter().any(|b| b.phase() == BackupPhase::Completed);
+    let completed = candidates.iter().any(|b| b.phase() == BackupPhase::Completed);
     let wanted = if completed { "usable" } else { "Completed" };
+    let first_of_all = match which {
+        Which::Newest => "newest",
+        Which::Oldest => "oldest",
+        Which::Random => "one of them",
+    };
     Err(if count == 1 {
-        format!("no {wanted} backup of schedule {schedule}: its only backup {newest} {why}")
+        format!("no {wanted} backup {group}: its only backup {first} {why}")
     } else {
-        // The newest Completed one tells more than a newer one that is still going.
-        let (name, why, which) = of_schedule
+        // The first Completed one tells more than one before it that is still going.
+        let (name, why, which) = candidates
             .iter()
             .position(|b| b.phase() == BackupPhase::Completed)
-            .filter(|&at| at > 0)
-            .map_or((*newest, why, "newest"), |at| {
-                (passed_over[at].0, &passed_over[at].1, "newest Completed")
+            .filter(|&at| at > 0 && which != Which::Random)
+            .map_or((*first, why, first_of_all.to_owned()), |at| {
+                (passed_over[at].0, &passed_over[at].1, format!("{first_of_all} Completed"))
             });
-        format!("no {wanted} backup of schedule {schedule}: {count} backups, {which} {name} {why}")
+        format!("no {wanted} backup {group}: {count} backups, {which} {name} {why}")
     })
+}
+
+/// A group of backups, ready to be asked.
+enum Group<'a> {
+    Schedule(&'a str),
+    Selector(Selector, &'a str),
+}
+
+impl<'a> Group<'a> {
+    fn of(of: &'a Of) -> Result<Self, String> {
+        Ok(match of {
+            Of::Schedule(name) => Self::Schedule(name),
+            Of::Selector(text) => {
+                Self::Selector(Selector::parse(text).map_err(|error| error.to_string())?, text)
+            }
+        })
+    }
+
+    fn holds(&self, backup: &Backup) -> bool {
+        match self {
+            Self::Schedule(name) => backup.is_of(name),
+            Self::Selector(selector, _) => selector.matches(backup.metadata.labels.as_ref()),
+        }
+    }
+}
+
+impl std::fmt::Display for Group<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Schedule(name) => write!(f, "of schedule {name}"),
+            Self::Selector(_, text) => write!(f, "with the labels {text}"),
+        }
+    }
+}
+
+/// Brings the candidates into the order in which they are asked. One without a start was never
+/// begun or not yet: it is the newest there is.
+fn order(candidates: &mut [&Backup], which: Which, seed: &str) {
+    let by_start = |b: &&Backup| (b.started().unwrap_or(Timestamp::MAX), b.metadata.name.clone());
+    match which {
+        Which::Newest => candidates.sort_by_key(|b| std::cmp::Reverse(by_start(b))),
+        Which::Oldest => candidates.sort_by_key(by_start),
+        // By a hash of run and name: another run most likely chooses another, and none is
+        // preferred.
+        Which::Random => candidates.sort_by_key(|b| {
+            let mut hash = Sha256::new();
+            hash.update((seed.len() as u64).to_be_bytes());
+            hash.update(seed.as_bytes());
+            hash.update(b.metadata.name.as_bytes());
+            hash.finalize().to_vec()
+        }),
+    }
 }
 
 /// When the backup began, if it will do; else why not, to be read after its name.

@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
-    EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step, Summary, checks,
-    effects::Ledger, measure,
+    Attempt, EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step, Summary,
+    checks, effects::Ledger, measure,
 };
 
 /// Who wrote an entry, and in which boot: two instants are compared only if both are equal.
@@ -36,11 +36,16 @@ pub(super) struct Seen<'a> {
     pub(super) lower: Option<Mono>,
     pub(super) note: Option<&'a str>,
     pub(super) by: Witness<'a>,
+    /// The attempt of its step; what was seen before the step began counts for the first.
+    pub(super) attempt: u32,
 }
 
 /// A step on its way, with the instants of its start and end.
 pub(super) struct StepRun<'a> {
     pub(super) step: Step,
+    /// The start of each attempt.
+    pub(super) starts: Vec<(u32, Mono, Witness<'a>)>,
+    /// The start and the end of the last attempt.
     pub(super) started: Option<(Mono, Witness<'a>)>,
     pub(super) ended: Option<(Mono, Witness<'a>)>,
 }
@@ -83,15 +88,7 @@ pub(super) fn fold(entries: &[Entry]) -> Result<Summary, FoldError> {
         first,
         last: first,
         outline,
-        steps: outline
-            .steps
-            .iter()
-            .map(|step| StepRun {
-                step: Step::new(&step.name, &step.kind),
-                started: None,
-                ended: None,
-            })
-            .collect(),
+        steps: outline.steps.iter().map(|step| StepRun::new(&step.name, &step.kind)).collect(),
         seen: vec![],
         closing: None,
         interruptions: vec![],
@@ -144,20 +141,22 @@ impl<'a> Walk<'a> {
             Event::RunOpened { .. } => return Err(FoldError::OpenedTwice(entry.seq)),
             Event::PlanMade { refusals, .. } => self.refusals.clone_from(refusals),
             Event::StepStarted { step, attempt } => {
-                let run = self.step(step);
-                run.step.attempts = *attempt;
-                run.started = Some((entry.mono, by));
+                self.step(step).start(*attempt, entry.mono, by);
             }
             Event::StepEnded { step, outcome, why, measures } => {
                 let run = self.step(step);
                 run.step.outcome = Some(*outcome);
                 run.step.why.clone_from(why);
-                run.step.measures.clone_from(measures);
-                run.ended = Some((entry.mono, by));
+                // A second end of one attempt says only that there will be no other.
+                if run.ended.is_none() {
+                    run.step.measures.clone_from(measures);
+                    run.ended = Some((entry.mono, by));
+                }
             }
             Event::Observed { step, what, at, lower, note } => {
                 let note = note.as_deref();
-                self.seen.push(Seen { step, what, at: *at, lower: *lower, note, by });
+                let attempt = self.find(step).map_or(1, StepRun::attempt);
+                self.seen.push(Seen { step, what, at: *at, lower: *lower, note, by, attempt });
             }
             Event::FindingMade(finding) => self.findings.push(finding.clone()),
             Event::RunClosing { reason, why } => {
@@ -191,7 +190,7 @@ impl<'a> Walk<'a> {
     /// The step of that name; one that the outline does not know is added.
     fn step(&mut self, name: &str) -> &mut StepRun<'a> {
         let at = self.steps.iter().position(|run| run.step.name == name).unwrap_or_else(|| {
-            self.steps.push(StepRun { step: Step::new(name, ""), started: None, ended: None });
+            self.steps.push(StepRun::new(name, ""));
             self.steps.len() - 1
         });
         &mut self.steps[at]
@@ -210,10 +209,7 @@ impl<'a> Walk<'a> {
     /// Fills in what was gathered.
     fn finish(mut self, mut out: Summary) -> Summary {
         for run in &mut self.steps {
-            run.step.took_millis = match (run.started, run.ended) {
-                (Some((start, a)), Some((end, b))) if a == b => millis_between(start, end),
-                _ => None,
-            };
+            run.step.took_millis = run.took();
         }
         out.recoveries = measure::recoveries(&self);
         out.recovery_points = measure::recovery_points(&self);
@@ -289,6 +285,43 @@ impl<'a> Walk<'a> {
     }
 }
 
+impl<'a> StepRun<'a> {
+    fn new(name: &str, kind: &str) -> Self {
+        Self { step: Step::new(name, kind), starts: vec![], started: None, ended: None }
+    }
+
+    /// The number of the last attempt; 1 before there was any.
+    pub(super) fn attempt(&self) -> u32 {
+        self.step.attempts.max(1)
+    }
+
+    /// An attempt begins. What stands here so far was the one before.
+    fn start(&mut self, attempt: u32, at: Mono, by: Witness<'a>) {
+        if self.started.is_some() {
+            let before = Attempt {
+                attempt: self.step.attempts,
+                outcome: self.step.outcome.take(),
+                why: self.step.why.take(),
+                took_millis: self.took(),
+            };
+            self.step.earlier_attempts.push(before);
+            self.step.measures.clear();
+            self.ended = None;
+        }
+        self.step.attempts = attempt;
+        self.started = Some((at, by));
+        self.starts.push((attempt, at, by));
+    }
+
+    /// How long the last attempt took, where one process saw all of it.
+    fn took(&self) -> Option<u64> {
+        match (self.started, self.ended) {
+            (Some((start, a)), Some((end, b))) if a == b => millis_between(start, end),
+            _ => None,
+        }
+    }
+}
+
 impl Step {
     fn new(name: &str, kind: &str) -> Self {
         Self {
@@ -299,6 +332,7 @@ impl Step {
             attempts: 0,
             took_millis: None,
             measures: std::collections::BTreeMap::new(),
+            earlier_attempts: vec![],
         }
     }
 }

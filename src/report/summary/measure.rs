@@ -23,6 +23,11 @@ const RESTORING: &str = "restoring";
 const RESTORE: &str = "veleroRestore";
 /// The name of what is left between the last phase and the recovery.
 const RECOVERED: &str = "recovered";
+/// From T0 to the start of the attempt that recovered: what failed before it, giving that back, and
+/// the pauses. A real recovery would have spent this time as well.
+pub(crate) const EARLIER: &str = "earlier attempts";
+/// From the start of that attempt to its own T0.
+const PREPARING: &str = "preparing";
 
 /// The recovery times that objectives ask for, in their order, and then those that were measured
 /// although nothing asks: each T0 up to the last recovery before the next T0.
@@ -37,7 +42,10 @@ pub(super) fn recoveries(walk: &Walk<'_>) -> Vec<Recovery> {
     }
     let asked: BTreeSet<&str> = pairs.iter().map(|(from, _)| *from).collect();
     let has = |step: &str, what: &What| {
-        walk.seen.iter().any(|seen| seen.step == step && seen.what == what)
+        walk.seen.iter().any(|seen| {
+            // What an earlier attempt brought back is gone; that it began still counts.
+            seen.step == step && seen.what == what && (*what == What::T0 || is_last(walk, seen))
+        })
     };
     let names: Vec<&str> = walk.outline.steps.iter().map(|step| step.name.as_str()).collect();
     for (at, from) in names.iter().enumerate() {
@@ -69,8 +77,8 @@ fn recovery(walk: &Walk<'_>, from: &str, until: &str) -> Recovery {
         return out;
     };
     out.preparing_millis = walk.find(from).and_then(|run| {
-        let (start, by) = run.started?;
-        if by == t0.by { millis_between(start, t0.at) } else { None }
+        let (_, start, by) = run.starts.iter().find(|(attempt, ..)| *attempt == t0.attempt)?;
+        if *by == t0.by { millis_between(*start, t0.at) } else { None }
     });
     if walk.first.boot == t0.by.boot {
         out.t0_millis = millis_between(walk.first.mono, t0.at);
@@ -93,6 +101,11 @@ fn t0<'a>(walk: &Walk<'a>, from: &str) -> Option<Seen<'a>> {
     walk.seen.iter().find(|seen| seen.step == from && *seen.what == What::T0).copied()
 }
 
+/// Whether something was seen in the last attempt of its step.
+fn is_last(walk: &Walk<'_>, seen: &Seen<'_>) -> bool {
+    walk.find(seen.step).is_none_or(|run| run.attempt() == seen.attempt)
+}
+
 struct End {
     at: Mono,
     /// None if nothing bounds the error.
@@ -107,6 +120,7 @@ fn end(walk: &Walk<'_>, t0: Seen<'_>, from: &str, until: &str) -> Result<End, St
         .seen
         .iter()
         .filter(|seen| seen.by == t0.by && seen.step == until && *seen.what == What::Recovered)
+        .filter(|seen| is_last(walk, seen))
         .collect();
     if ends.is_empty() {
         return Err(format!("no recovery was seen: {}", state_of(walk, until)));
@@ -115,6 +129,7 @@ fn end(walk: &Walk<'_>, t0: Seen<'_>, from: &str, until: &str) -> Result<End, St
         let restored = walk.seen.iter().rfind(|seen| {
             seen.by == t0.by
                 && seen.step == from
+                && is_last(walk, seen)
                 && matches!(seen.what, What::Phase(name) if name == RESTORING)
         });
         ends.push(restored.ok_or_else(|| {
@@ -172,7 +187,7 @@ fn phases(walk: &Walk<'_>, t0: Seen<'_>, from: &str, until: &str, end: Option<Mo
     for step in range(walk, from, until) {
         for seen in walk.seen.iter().filter(|seen| seen.step == step && seen.by == t0.by) {
             let What::Phase(name) = seen.what else { continue };
-            if seen.at < t0.at {
+            if seen.at < t0.at || !is_last(walk, seen) {
                 continue;
             }
             // Seen more than once (for each of several nodes or workloads): the last one counts.
@@ -189,6 +204,9 @@ fn phases(walk: &Walk<'_>, t0: Seen<'_>, from: &str, until: &str, end: Option<Mo
         phases.push(Phase { name: name.to_owned(), millis: at.0 - previous.0 });
         previous = at;
     };
+    for (name, at) in again(walk, t0, from) {
+        cut(name, at);
+    }
     for (_, name, at) in marks {
         cut(name, at);
     }
@@ -198,6 +216,19 @@ fn phases(walk: &Walk<'_>, t0: Seen<'_>, from: &str, until: &str, end: Option<Mo
         phases.push(Phase { name: RECOVERED.to_owned(), millis: end.0 - previous.0 });
     }
     phases
+}
+
+/// Where the last attempt of `from` begins and has its own T0, if the recovery's T0 is that of an
+/// earlier one.
+fn again(walk: &Walk<'_>, t0: Seen<'_>, from: &str) -> Vec<(&'static str, Mono)> {
+    let Some(run) = walk.find(from).filter(|run| run.attempt() > t0.attempt) else {
+        return vec![];
+    };
+    let start = run.started.filter(|(_, by)| *by == t0.by).map(|(at, _)| (EARLIER, at));
+    let own = walk.seen.iter().find(|seen| {
+        seen.step == from && seen.by == t0.by && *seen.what == What::T0 && is_last(walk, seen)
+    });
+    start.into_iter().chain(own.map(|seen| (PREPARING, seen.at))).collect()
 }
 
 /// How a step stands, as the end of a sentence.
@@ -323,10 +354,12 @@ fn recovery_point(
     }
 }
 
-/// The last recovery point of a step: its age and what it was measured by.
+/// The recovery point of a step's last attempt, the only one that may have brought something back: its age and what it was measured by.
 fn point<'a>(walk: &Walk<'a>, of: &str) -> Option<(Option<u64>, Option<&'a str>)> {
     walk.seen.iter().rev().find_map(|seen| match seen.what {
-        What::RecoveryPoint { age_millis } if seen.step == of => Some((*age_millis, seen.note)),
+        What::RecoveryPoint { age_millis } if seen.step == of && is_last(walk, seen) => {
+            Some((*age_millis, seen.note))
+        }
         _ => None,
     })
 }

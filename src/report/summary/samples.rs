@@ -84,7 +84,11 @@ impl Stream {
     }
 
     pub(crate) fn start(&mut self, step: &str) -> &mut Self {
-        self.push(Event::StepStarted { step: step.into(), attempt: 1 })
+        self.start_again(step, 1)
+    }
+
+    pub(crate) fn start_again(&mut self, step: &str, attempt: u32) -> &mut Self {
+        self.push(Event::StepStarted { step: step.into(), attempt })
     }
 
     pub(crate) fn end(&mut self, step: &str, outcome: StepOutcome, why: Option<&str>) -> &mut Self {
@@ -203,6 +207,7 @@ fn outline(steps: &[(&str, &str)], objectives: Vec<Objective>, checks: &[&str]) 
                 name: (*name).into(),
                 kind: (*kind).into(),
                 when: When::Passed,
+                attempts: 1,
                 reads: vec![],
             })
             .collect(),
@@ -231,7 +236,11 @@ pub(crate) fn shop_outline() -> Outline {
 
 /// Up to T0: the Lease is taken, the sandbox made, the Restore created.
 pub(crate) fn shop_begun() -> Stream {
-    let mut run = Stream::open("shop-comes-back", shop_outline());
+    shop_begun_with(shop_outline())
+}
+
+fn shop_begun_with(outline: Outline) -> Stream {
+    let mut run = Stream::open("shop-comes-back", outline);
     let lease = target("Lease", "leases", Some("firedrill"), "firedrill");
     let sandbox = target("Namespace", "namespaces", None, "fd-k3v5q2mzx7ab-shop");
     let restore = target("Restore", "restores", Some("velero"), "fd-p7dn4w2hy6tc-shop");
@@ -425,6 +434,46 @@ pub(crate) fn drained() -> Vec<Entry> {
     run.finish()
 }
 
+/// The first attempt fails 7.6 s after T0; the second begins 10 s after that, and passes.
+pub(crate) fn retried() -> Vec<Entry> {
+    let mut outline = shop_outline();
+    outline.steps[0].attempts = 2;
+    let mut run = shop_begun_with(outline);
+    run.saw("restore", What::RecoveryPoint { age_millis: Some(25_924_000) }, 1_412);
+    run.at(2_300).phase("restore", "queued", 1_952);
+    let why = "restore fd-p7dn4w2hy6tc-shop is PartiallyFailed: 2 errors";
+    run.at(9_012).end("restore", StepOutcome::Failed, Some(why));
+    run.at(9_300).undo(1, UndoAction::Delete).at(9_500).undo(2, UndoAction::Delete);
+    let sandbox = target("Namespace", "namespaces", None, "fd-h2c9r5xq4wta-shop");
+    let restore = target("Restore", "restores", Some("velero"), "fd-b8ks1m7vz3pe-shop");
+    run.at(19_500).start_again("restore", 2);
+    let gate = Some(Gate::RestoresTerminal);
+    run.at(19_520).intend(3, "restore", Verb::Create, sandbox, deletes(gate, &[]));
+    run.at(19_600).applied(3);
+    run.at(20_900).intend(4, "restore", Verb::Create, restore, deletes(None, &[3]));
+    run.saw("restore", What::T0, 20_902).at(20_940).applied(4);
+    run.saw_from(
+        "restore",
+        What::RecoveryPoint { age_millis: Some(25_943_490) },
+        20_902,
+        None,
+        Some("from the startTimestamp 2026-11-22T19:48:01Z of backup shop-nightly-20261122194801"),
+    );
+    run.at(21_700).phase("restore", "queued", 21_402);
+    run.at(24_900).phase("restore", "restoring", 24_812);
+    run.end_with("restore", serde_json::json!({"itemsRestored": 41, "sandboxMillis": 1_330}));
+    run.at(24_950).start("ready").saw("ready", What::WatchLag { millis: 35 }, 24_950);
+    run.at(29_000).phase("ready", "scheduled", 25_700);
+    run.at(39_000).saw("ready", What::Recovered, 28_912);
+    run.end_with("ready", serde_json::json!({"watchedMillis": 14_050}));
+    run.at(39_020).close(Reason::Completed, None);
+    run.at(39_040).saw("check:shop-answers", What::CheckEnded, 39_040);
+    for (after, n) in [(300, 3), (400, 4), (500, 0)] {
+        run.at(39_040 + after).undo(n, UndoAction::Delete);
+    }
+    run.finish()
+}
+
 pub(crate) fn all() -> Vec<(&'static str, Vec<Entry>, Verdict, u8)> {
     vec![
         ("passed", passed(), Verdict::Passed, 0),
@@ -433,5 +482,6 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Entry>, Verdict, u8)> {
         ("checked", checked(), Verdict::Aborted, 3),
         ("interrupted", interrupted(), Verdict::Interrupted, 4),
         ("drained", drained(), Verdict::Passed, 0),
+        ("retried", retried(), Verdict::Passed, 0),
     ]
 }

@@ -68,6 +68,121 @@ fn figures_of_the_passed_restore() {
 }
 
 #[test]
+fn an_earlier_attempt_counts_and_brings_nothing_back() {
+    let summary = fold(&retried());
+    let recovery = &summary.recoveries[0];
+    // From the first T0 to the second attempt's readiness.
+    assert_eq!(recovery.total_millis, Some(27_500));
+    assert_eq!(recovery.preparing_millis, Some(1_357), "the first attempt's own");
+    let phases: Vec<_> = recovery.phases.iter().map(|it| (&*it.name, it.millis)).collect();
+    let expected = [
+        ("earlier attempts", 18_088),
+        ("preparing", 1_402),
+        ("queued", 500),
+        ("restoring", 3_410),
+        ("scheduled", 888),
+        ("recovered", 3_212),
+    ];
+    assert_eq!(phases, expected);
+    // What the failed attempt would have brought back is gone.
+    assert_eq!(summary.recovery_points.len(), 1);
+    assert_eq!(summary.recovery_points[0].age_millis, Some(25_943_490));
+    let step = &summary.steps[0];
+    assert_eq!((step.attempts, step.took_millis), (2, Some(5_400)));
+    assert_eq!((step.outcome, step.why.as_deref()), (Some(StepOutcome::Passed), None));
+    let [first] = step.earlier_attempts.as_slice() else { panic!("{step:?}") };
+    assert_eq!((first.attempt, first.outcome), (1, Some(StepOutcome::Failed)));
+    assert_eq!(first.took_millis, Some(8_957));
+    assert!(first.why.as_ref().is_some_and(|why| why.contains("PartiallyFailed")));
+}
+
+#[test]
+fn what_only_an_earlier_attempt_saw_is_no_figure() {
+    // The first attempt came as far as a recovery; what the last one did, nobody saw.
+    let mut run = shop_begun();
+    run.saw("restore", What::RecoveryPoint { age_millis: Some(1_000) }, 1_412);
+    run.phase("restore", "restoring", 5_000).saw("restore", What::Recovered, 5_000);
+    run.end("restore", StepOutcome::Failed, Some("first")).at(20_000);
+    run.start_again("restore", 2).saw("restore", What::T0, 20_500);
+    run.end("restore", StepOutcome::Passed, None).start("ready");
+    run.saw("ready", What::Recovered, 30_000).end("ready", StepOutcome::Passed, None);
+    let summary = fold(&run.entries);
+    let recovery = &summary.recoveries[0];
+    assert_eq!(recovery.total_millis, None, "{recovery:?}");
+    assert!(recovery.why.as_ref().is_some_and(|why| why.contains("end of the restore")));
+    assert_eq!(summary.recovery_points, []);
+    assert!(summary.objectives.iter().all(|it| it.standing == Standing::Unproven));
+}
+
+#[test]
+fn an_attempt_that_failed_before_its_t0_is_preparation_of_nothing() {
+    let mut run = Stream::open("shop-comes-back", shop_outline());
+    run.at(50).start("restore").at(900).end("restore", StepOutcome::Failed, Some("no sandbox"));
+    run.at(11_000).start_again("restore", 2).saw("restore", What::T0, 12_000);
+    run.phase("restore", "restoring", 15_000).end("restore", StepOutcome::Passed, None);
+    run.start("ready").saw("ready", What::Recovered, 16_000);
+    let recovery = &fold(&run.end("ready", StepOutcome::Passed, None).entries).recoveries[0];
+    assert_eq!(recovery.total_millis, Some(4_000));
+    assert_eq!(recovery.preparing_millis, Some(1_000), "of the attempt that T0 is of");
+    assert!(recovery.phases.iter().all(|phase| phase.name != EARLIER), "{recovery:?}");
+}
+
+#[test]
+fn a_second_end_of_an_attempt_says_why_there_is_no_other() {
+    let mut run = shop_begun();
+    run.at(5_055).end("restore", StepOutcome::Failed, Some("first"));
+    run.at(9_000).end("restore", StepOutcome::Failed, Some("first; no further attempt: it stays"));
+    let step = &fold(&run.entries).steps[0];
+    assert_eq!(step.why.as_deref(), Some("first; no further attempt: it stays"));
+    assert_eq!((step.attempts, step.took_millis), (1, Some(5_000)));
+    assert_eq!(step.earlier_attempts, []);
+}
+
+#[test]
+fn a_crash_between_two_attempts_and_in_the_second_is_an_interruption() {
+    let whole = retried();
+    let begins = |attempt: u32| {
+        let begins = |it: &Entry| matches!(&it.event, Event::StepStarted { attempt: a, .. } if *a == attempt);
+        whole.iter().position(begins).expect("it begins")
+    };
+    for (cut, outcome) in
+        [(begins(2), Some(StepOutcome::Failed)), (begins(2) + 3, Some(StepOutcome::Aborted))]
+    {
+        let mut run = shop_begun();
+        run.entries = whole[..cut].to_vec();
+        run.at(60_000).crash(false).close(Reason::Interrupted, None);
+        if outcome == Some(StepOutcome::Aborted) {
+            run.end("restore", StepOutcome::Aborted, Some("the run closed"));
+        }
+        let summary = fold(&run.entries);
+        assert_eq!(summary.verdict, Some(Verdict::Interrupted));
+        assert_eq!(summary.steps[0].outcome, outcome);
+        assert_eq!(summary.recoveries[0].total_millis, None);
+        assert_eq!(summary.objectives[0].standing, Standing::Unproven);
+        check_figures(&summary);
+        check_forms(&summary);
+    }
+}
+
+#[test]
+fn a_summary_from_before_there_were_attempts_is_still_true() {
+    let entries = passed();
+    let Some(Event::RunEnded { summary, .. }) = entries.last().map(|it| &it.event) else {
+        panic!("it ended")
+    };
+    // What an older firedrill stored has none of the new keys, and neither has this one where a
+    // step was tried once.
+    assert!(!summary.to_string().contains("earlierAttempts"));
+    let mut old = serde_json::to_value(&entries).expect("json");
+    for step in old[0]["event"]["body"]["outline"]["steps"].as_array_mut().expect("steps") {
+        assert!(step.as_object_mut().expect("a step").remove("attempts").is_some());
+    }
+    let old: Vec<Entry> = serde_json::from_value(old).expect("an old journal");
+    assert_eq!(Summary::stored_is_true(&old), Ok(Some(true)));
+    assert!(crate::run::machine::Machine::replay(&old).is_ok());
+}
+
+#[test]
 fn the_restore_holds_the_recovery_up_although_the_pods_are_ready() {
     let mut run = shop_begun();
     run.phase("ready", "ready", 2_412).phase("restore", "restoring", 9_412);

@@ -3,7 +3,7 @@
 use crate::{
     drill::Goal,
     report::{
-        summary::{Phase, Recovery, Summary},
+        summary::{EARLIER, Phase, Recovery, Summary},
         words,
     },
 };
@@ -36,7 +36,7 @@ pub(super) fn section(page: &mut Page, summary: &Summary) {
         if !asked {
             page.line("  ", &format!("{figure}; the drill sets no limit"));
         }
-        details(page, recovery);
+        details(page, summary, recovery);
         if recovery.total_millis.is_some() {
             page.gap();
             bars(page, recovery);
@@ -44,7 +44,17 @@ pub(super) fn section(page: &mut Page, summary: &Summary) {
     }
 }
 
-fn details(page: &mut Page, recovery: &Recovery) {
+fn details(page: &mut Page, summary: &Summary, recovery: &Recovery) {
+    let from = summary.steps.iter().find(|step| step.name == recovery.from);
+    if let Some(step) = from.filter(|step| step.attempts > 1) {
+        let from_the_first = recovery.phases.iter().any(|phase| phase.name == EARLIER);
+        let counted = if from_the_first {
+            "all of them are counted"
+        } else {
+            "only the last came as far as T0 and is counted"
+        };
+        page.line("  ", &format!("{} attempts; {counted}", step.attempts));
+    }
     match (recovery.total_millis, recovery.lower_millis) {
         (Some(total), Some(lower)) if lower < total => page
             .line("  ", &format!("error bound {} to {}", words::exact(lower), words::exact(total))),

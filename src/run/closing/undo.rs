@@ -84,7 +84,8 @@ impl Closing {
         if facts.uid != uid && pins {
             if effect.intent.target.kind == "Namespace" {
                 known.given_up = true;
-                if matches!(effect.state, EffectState::Left { .. }) {
+                // An open run has no leftovers; its closing will name this one.
+                if matches!(effect.state, EffectState::Left { .. }) || self.never_leave {
                     return Step::Over;
                 }
                 return Self::leave(effect, "a namespace of that name came late, without our mark");

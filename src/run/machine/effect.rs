@@ -67,6 +67,17 @@ impl Effect {
         }
     }
 
+    /// Whether nothing of it is in the world or may still come, but what is to stay there. A
+    /// leftover is final and has not been given back.
+    #[must_use]
+    pub fn is_given_back(&self) -> bool {
+        match &self.state {
+            EffectState::Left { .. } => false,
+            EffectState::Applied { .. } => !matches!(self.intent.undo, Undo::By { .. }),
+            _ => self.is_final(),
+        }
+    }
+
     /// Whether it is a Velero Restore.
     #[must_use]
     pub fn is_restore(&self) -> bool {

@@ -35,8 +35,21 @@ impl Machine {
                     return fail("the run is closing or another step is active".into());
                 }
                 match self.step(step) {
-                    Some(StepState::Pending) if *attempt == 1 => Ok(()),
-                    _ => fail(format!("step {step} does not exist or has started")),
+                    Some(StepState::Pending) if *attempt == 1 && self.retrying().is_none() => {
+                        Ok(())
+                    }
+                    Some(StepState::Retrying { attempt: failed, .. }) if *attempt == failed + 1 => {
+                        match self.to_give_back(step).next() {
+                            None => Ok(()),
+                            Some(effect) => fail(format!(
+                                "effect {} of the attempt before is {:?}",
+                                effect.intent.n, effect.state
+                            )),
+                        }
+                    }
+                    state => {
+                        fail(format!("step {step} is {state:?}, not before attempt {attempt}"))
+                    }
                 }
             }
             Event::StepEnded { step, outcome, .. } => {
@@ -139,7 +152,12 @@ impl Machine {
         match (self.step(step), outcome) {
             (Some(StepState::Active { .. }), StepOutcome::Aborted) if !self.is_ended() => Ok(()),
             (Some(StepState::Pending), StepOutcome::Skipped) if self.is_open() => Ok(()),
-            (Some(StepState::Active { .. }), StepOutcome::Failed) if self.is_open() => Ok(()),
+            // Between two attempts: there will be no other.
+            (Some(StepState::Active { .. } | StepState::Retrying { .. }), StepOutcome::Failed)
+                if self.is_open() =>
+            {
+                Ok(())
+            }
             (Some(StepState::Active { .. }), StepOutcome::Passed) if self.is_open() => {
                 let open = self.effects.values().find(|effect| {
                     effect.intent.step == step

@@ -58,6 +58,8 @@ pub enum Mode {
     Halted,
     /// There was no crash: the run settles what is in doubt, gives its node back, and then halts.
     GoesOn,
+    /// There was no crash: the step's time is over, whatever is on its way, and it is tried again.
+    TimedOut,
     /// A new process of the same boot.
     SameBoot,
     /// Another boot, at once.
@@ -67,17 +69,23 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 5] =
-        [Self::SameBoot, Self::OtherBoot, Self::HourLater, Self::Halted, Self::GoesOn];
+    pub const ALL: [Self; 6] = [
+        Self::SameBoot,
+        Self::OtherBoot,
+        Self::HourLater,
+        Self::Halted,
+        Self::GoesOn,
+        Self::TimedOut,
+    ];
 
     /// Whether the process lives.
     pub fn lives(self) -> bool {
-        matches!(self, Self::Halted | Self::GoesOn)
+        matches!(self, Self::Halted | Self::GoesOn | Self::TimedOut)
     }
 
     pub fn gap(self) -> u64 {
         match self {
-            Self::Halted | Self::GoesOn => 0,
+            Self::Halted | Self::GoesOn | Self::TimedOut => 0,
             Self::SameBoot | Self::OtherBoot => 300,
             Self::HourLater => 3_600_000,
         }
@@ -117,7 +125,7 @@ impl Trouble {
         }
         let mut acts = vec![Act::StripMarks];
         all.push(Self::Slow);
-        if sample.has(Key::Restore) {
+        if sample.has(Key::Restore(0)) {
             all.push(Self::SlowAndDead);
             all.extend([3000, LONG, FOREVER].map(Self::VeleroDead));
             all.extend([Self::DeadAndCut(3000, 2000), Self::DeadAndCut(LONG, 2000)]);

@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    super::{closing::Rules, machine::Machine},
+    super::{
+        closing::Rules,
+        machine::{Machine, StepState},
+    },
     case::{Crash, Fate, Mode, Trouble},
     judge::differences,
     recovery::{End, Recovery},
@@ -68,7 +71,7 @@ pub fn explore(sample: &Sample, rules: Rules, until: Option<&str>) -> Found {
     (shell.rules, shell.record, shell.calm) = (rules, true, true);
     shell.forward();
     let mut broken = shell.world.broken.clone();
-    broken.extend(differences(sample, &shell.world, &shell.machine, false));
+    broken.extend(differences(&shell.world, &shell.machine, false));
     let end = End { note: String::new(), broken };
     found.judge(&Story { sample, policy: true, crashes: &[], end: &end });
 
@@ -80,6 +83,9 @@ pub fn explore(sample: &Sample, rules: Rules, until: Option<&str>) -> Found {
                     let crash = Crash { after, fates: fates.clone(), mode, trouble };
                     for policy in [true, false] {
                         if crash.is_possible(policy)
+                            && (matches!(mode, Mode::GoesOn | Mode::TimedOut)
+                                || !is_told_elsewhere(sample, &point.machine))
+                            && (mode != Mode::TimedOut || Shell::can_try_again(&point.machine))
                             && (!mode.lives() || point.machine.is_open())
                             && (mode != Mode::GoesOn || Shell::can_go_on(&point.machine))
                         {
@@ -94,6 +100,17 @@ pub fn explore(sample: &Sample, rules: Rules, until: Option<&str>) -> Found {
         }
     }
     found
+}
+
+/// Whether a crash here is one of another sample: a step that is tried again does at first what it
+/// does where it is tried once.
+fn is_told_elsewhere(sample: &Sample, machine: &Machine) -> bool {
+    let is_first = |step: &StepState| match step {
+        StepState::Pending => true,
+        StepState::Active { attempt } | StepState::Ended { attempt, .. } => *attempt < 2,
+        StepState::Retrying { .. } => false,
+    };
+    !sample.after_again().is_empty() && machine.steps.iter().all(is_first)
 }
 
 /// One crash after a point of the undisturbed run, then a second one at every event of its

@@ -3,11 +3,10 @@
 use super::{
     super::{
         event::UndoOutcome,
-        machine::{EffectState, Machine},
+        machine::{Effect, EffectState, Machine},
     },
     case::{LONG, Trouble},
-    sample::Sample,
-    world::{Key, Maker, World},
+    world::{ATTEMPTS, Key, Maker, World},
 };
 
 /// Leftovers at the end of a run that nothing excuses.
@@ -16,7 +15,8 @@ pub fn needless(machine: &Machine, world: &World, trouble: Trouble) -> Vec<Strin
     if machine.leftovers() > 0 && !trouble.excuses() && !world.unforeseen {
         all.push("the run ended with a leftover that nothing excuses".to_owned());
     }
-    let unseen = world.objects.get(&Key::Restore).is_some_and(|restore| !restore.picked_up);
+    let unseen = ATTEMPTS.iter().filter_map(|of| world.objects.get(&Key::Restore(*of)));
+    let unseen = unseen.into_iter().any(|restore| !restore.picked_up);
     let troubled = matches!(trouble, Trouble::VeleroDead(_) | Trouble::SlowAndDead);
     if unseen && troubled && !world.unforeseen {
         all.push("a Restore that nobody has picked up was left".to_owned());
@@ -30,12 +30,7 @@ pub fn needless(machine: &Machine, world: &World, trouble: Trouble) -> Vec<Strin
 }
 
 /// Whatever is not as it was before the run and not named, or named without being there.
-pub fn differences(
-    sample: &Sample,
-    world: &World,
-    machine: &Machine,
-    excused: bool,
-) -> Vec<String> {
+pub fn differences(world: &World, machine: &Machine, excused: bool) -> Vec<String> {
     let mut all = Vec::new();
     let first = World::new();
     for key in [Key::OtherNode, Key::OtherNamespace] {
@@ -46,10 +41,14 @@ pub fn differences(
     if !machine.is_ended() {
         all.push("the run did not end".to_owned());
     }
-    for key in [Key::Lease, Key::Sandbox, Key::Policy, Key::Kept, Key::Restore, Key::Node] {
-        let n = sample.keys.iter().position(|one| *one == key);
-        let n = n.and_then(|n| u32::try_from(n).ok());
-        let state = n.and_then(|n| machine.effects.get(&n)).map(|effect| &effect.state);
+    let of_attempts =
+        ATTEMPTS.iter().flat_map(|of| [Key::Sandbox(*of), Key::Policy(*of), Key::Restore(*of)]);
+    for key in [Key::Lease, Key::Kept, Key::Node].into_iter().chain(of_attempts) {
+        // A node is cordoned by each attempt: an effect for each, of which one may be the cause.
+        let of_key = |effect: &&Effect| Key::of(&effect.intent.target) == key;
+        let effects = machine.effects.values().filter(of_key);
+        let states: Vec<&EffectState> = effects.map(|effect| &effect.state).collect();
+        let any = |fits: fn(&EffectState) -> bool| states.iter().any(|state| fits(state));
         let object = world.objects.get(&key);
         let differs = match (key, object) {
             (Key::Node, Some(node)) => {
@@ -57,24 +56,23 @@ pub fn differences(
                 node.cordon != cordon || node.mark.is_some() || node.fence
             }
             // It goes with its namespace, and the namespace is named.
-            (Key::Policy, Some(_)) => !world.objects.contains_key(&Key::Sandbox),
+            (Key::Policy(of), Some(_)) => !world.objects.contains_key(&Key::Sandbox(of)),
             (Key::Kept, Some(_)) => {
-                !matches!(state, Some(EffectState::Kept | EffectState::Cleared))
+                !any(|state| matches!(state, EffectState::Kept | EffectState::Cleared))
             }
             (_, Some(object)) => object.maker != Maker::Human,
             (_, None) => false,
         };
         let humans = object.is_some_and(|object| object.maker == Maker::Human);
-        let is_left = matches!(state, Some(EffectState::Left { .. }));
+        let is_left = any(|state| matches!(state, EffectState::Left { .. }));
         // Who takes our mark off takes the object over; the journal says so.
         let not_ours = object.is_some_and(|object| object.stripped.is_some())
-            && matches!(
-                state,
-                Some(EffectState::Over(UndoOutcome::NotOurs(_)) | EffectState::Foreign)
-            );
+            && any(|state| {
+                matches!(state, EffectState::Over(UndoOutcome::NotOurs(_)) | EffectState::Foreign)
+            });
         let target = key.target();
         if differs && !is_left && !not_ours {
-            all.push(format!("{target} stays and nothing names it: {state:?}"));
+            all.push(format!("{target} stays and nothing names it: {states:?}"));
         } else if differs && !excused {
             all.push(format!("{target} was left without need"));
         } else if is_left && !differs && (key == Key::Node || !humans) {

@@ -12,7 +12,7 @@ use super::{
             Reason, Settled, Severity, StepOutcome, Trigger, Undo, UndoAction, UndoOutcome, Verb,
             Verdict,
         },
-        machine::{EffectState, Machine},
+        machine::{EffectState, Machine, StepState},
     },
     world::Key,
 };
@@ -39,7 +39,14 @@ fn event(machine: &Machine, (kind, a, b, fits): Dice) -> Event {
     match kind {
         0 => opened(),
         1 => Event::PlanMade { foreseen: Vec::new(), refusals: Vec::new() },
-        2 => Event::StepStarted { step, attempt: 1 + u32::from(!fits && a % 2 == 0) },
+        2 => {
+            let next = match machine.retrying().map(|index| &machine.steps[index]) {
+                Some(StepState::Retrying { attempt, .. }) => attempt + 1,
+                _ => 1,
+            };
+            let attempt = if fits { next } else { u32::from(a % 4) };
+            Event::StepStarted { step, attempt }
+        }
         3 => {
             let outcome = [
                 StepOutcome::Passed,
@@ -96,6 +103,7 @@ fn opened() -> Event {
         name: name.to_owned(),
         kind: name.to_owned(),
         when: When::Passed,
+        attempts: if name == "one" { 3 } else { 1 },
         reads: reads.iter().map(|read| (*read).to_owned()).collect(),
     };
     Event::RunOpened {
@@ -127,7 +135,7 @@ fn intent(n: u32, attempt: u32, step: String, a: u8) -> Intent {
         step,
         verb: Verb::Create,
         cluster: "lab".to_owned(),
-        target: Key::Restore.target(),
+        target: Key::Restore(0).target(),
         digest: String::new(),
         precondition: Precondition::default(),
         prior: None,
@@ -173,6 +181,13 @@ proptest! {
             let entry = entry(machine.next_seq + gap, event);
             let allowed = machine.allows(&entry.event).is_ok() && gap == 0;
             let before = format!("{machine:?}");
+            if let Event::StepStarted { step, attempt } = &entry.event
+                && allowed
+            {
+                let none_before = machine.effects.values().all(|it| it.intent.step != *step);
+                prop_assert!(*attempt == 1 && none_before || machine.has_given_back(step));
+                prop_assert!(*attempt <= 3 && !closed);
+            }
             let applied = machine.apply(&entry).is_ok();
             prop_assert_eq!(applied, allowed);
             if !applied {

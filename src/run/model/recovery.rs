@@ -49,8 +49,10 @@ impl<'a> Recovery<'a> {
         };
         let mut shell = Shell::new(self.sample, world, point.machine.clone(), Boot::at(zero));
         (shell.rules, shell.record, shell.calm) = (self.rules, number == 1, calm);
-        if crash.mode == Mode::GoesOn {
-            shell.go_on();
+        match crash.mode {
+            Mode::GoesOn => shell.go_on(),
+            Mode::TimedOut => shell.try_again(),
+            _ => {}
         }
         if crash.mode.lives() {
             shell.end(Reason::Halt);
@@ -81,7 +83,8 @@ impl<'a> Recovery<'a> {
             shell.world.land(call);
         }
         let excused = trouble.excuses() || !held.is_empty() || shell.world.unforeseen;
-        let restores = held.iter().any(|c| c.key == Key::Restore && c.what == What::Create);
+        let restores =
+            held.iter().any(|c| matches!(c.key, Key::Restore(_)) && c.what == What::Create);
         let gaps: &[u64] = if restores { &[100, 2000, 6000] } else { &[100] };
         let mut ends = Vec::new();
         for gap in gaps {
@@ -144,7 +147,7 @@ impl<'a> Recovery<'a> {
             shell.pass();
         }
         let mut broken = std::mem::take(&mut shell.world.broken);
-        broken.extend(differences(self.sample, &shell.world, &shell.machine, excused));
+        broken.extend(differences(&shell.world, &shell.machine, excused));
         End { note: if broken.is_empty() { String::new() } else { note() }, broken }
     }
 }

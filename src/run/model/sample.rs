@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    super::event::{
-        EffectNo, Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What,
-    },
+    super::event::{Event, Gate, RUN_STEP, StepOutcome, Trigger, Undo, UndoAction, Verb, What},
     world::Key,
 };
 use crate::{
@@ -33,8 +31,10 @@ pub enum Move {
     Effect(Plan),
     /// Let time pass.
     Pass(u64),
-    /// Undo these effects while the run is open.
-    Release(Vec<EffectNo>),
+    /// Undo the effects on these objects while the run is open.
+    Release(Vec<Key>),
+    /// Give back what the failed attempt did, and begin the next.
+    Again,
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub struct Plan {
 pub struct Sample {
     pub name: &'static str,
     pub moves: Vec<Move>,
-    /// The object of each effect, by number.
+    /// The object of each effect of the undisturbed run.
     pub keys: Vec<Key>,
 }
 
@@ -57,12 +57,20 @@ impl Sample {
     pub fn has(&self, key: Key) -> bool {
         self.keys.contains(&key)
     }
+
+    /// What the attempt that passes does, after its start.
+    pub fn after_again(&self) -> &[Move] {
+        let again = self.moves.iter().position(|one| matches!(one, Move::Again));
+        again.map_or(&[], |at| &self.moves[at + 1..])
+    }
 }
 
 pub const RUN: &str = "0199-run";
 pub const INSTANCE: &str = "model";
 
 fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) -> Sample {
+    let again = parts.iter().flatten().any(|one| matches!(one, Move::Again));
+    let attempts = if again { 2 } else { 1 };
     let outline = Outline {
         steps: steps
             .iter()
@@ -70,6 +78,7 @@ fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) 
                 name: (*name).to_owned(),
                 kind: (*name).to_owned(),
                 when: When::Passed,
+                attempts,
                 reads: reads.iter().map(|read| (*read).to_owned()).collect(),
             })
             .collect(),
@@ -109,12 +118,13 @@ fn effect(step: &'static str, key: Key, verb: Verb, undo: Undo) -> Move {
     Move::Effect(Plan { step, key, verb, undo })
 }
 
-fn by(action: UndoAction, gate: Option<Gate>, after: Vec<EffectNo>) -> Undo {
-    Undo::By { action, gate, after }
+/// The shell knows what comes first: a Restore's sandbox.
+fn by(action: UndoAction, gate: Option<Gate>) -> Undo {
+    Undo::By { action, gate, after: Vec::new() }
 }
 
 fn lease() -> Move {
-    effect(RUN_STEP, Key::Lease, Verb::Create, by(UndoAction::Delete, Some(Gate::Last), vec![]))
+    effect(RUN_STEP, Key::Lease, Verb::Create, by(UndoAction::Delete, Some(Gate::Last)))
 }
 
 fn start(step: &str) -> Move {
@@ -122,12 +132,12 @@ fn start(step: &str) -> Move {
 }
 
 fn end(step: &str) -> Move {
-    happens(Event::StepEnded {
-        step: step.to_owned(),
-        outcome: StepOutcome::Passed,
-        why: None,
-        measures: BTreeMap::new(),
-    })
+    happens(ended(step, StepOutcome::Passed))
+}
+
+/// A step is over.
+pub fn ended(step: &str, outcome: StepOutcome) -> Event {
+    Event::StepEnded { step: step.to_owned(), outcome, why: None, measures: BTreeMap::new() }
 }
 
 fn note(step: &str) -> Move {
@@ -143,17 +153,9 @@ fn note(step: &str) -> Move {
 /// Sandbox (effect 1), its policy (2), the Restore (3): all of them in the step `restore`, whose
 /// work ends in the middle of a Restore, so that crashes fall before, into and after it.
 fn restore() -> Vec<Move> {
-    let gate = Some(Gate::RestoresTerminal);
-    vec![
-        start("restore"),
-        effect("restore", Key::Sandbox, Verb::Create, by(UndoAction::Delete, gate, vec![])),
-        effect(
-            "restore",
-            Key::Policy,
-            Verb::Create,
-            Undo::None("goes with the namespace".to_owned()),
-        ),
-        effect("restore", Key::Restore, Verb::Create, by(UndoAction::Delete, None, vec![1])),
+    let mut moves = vec![start("restore")];
+    moves.extend(restores(0));
+    moves.extend([
         // 600 ms: not picked up yet. 950 ms: between a look and its delete, it is.
         Move::Pass(600),
         note("restore"),
@@ -161,11 +163,23 @@ fn restore() -> Vec<Move> {
         note("restore"),
         Move::Pass(1200),
         note("restore"),
+    ]);
+    moves
+}
+
+/// What an attempt of the step `restore` intends.
+fn restores(of: u8) -> Vec<Move> {
+    let gate = Some(Gate::RestoresTerminal);
+    let goes_with_it = Undo::None("goes with the namespace".to_owned());
+    vec![
+        effect("restore", Key::Sandbox(of), Verb::Create, by(UndoAction::Delete, gate)),
+        effect("restore", Key::Policy(of), Verb::Create, goes_with_it),
+        effect("restore", Key::Restore(of), Verb::Create, by(UndoAction::Delete, None)),
     ]
 }
 
 fn cordon(step: &'static str) -> Move {
-    effect(step, Key::Node, Verb::Patch, by(UndoAction::Uncordon, None, vec![]))
+    effect(step, Key::Node, Verb::Patch, by(UndoAction::Uncordon, None))
 }
 
 fn evict(step: &'static str, pod: u8) -> Move {
@@ -186,7 +200,7 @@ pub fn shop() -> Sample {
                 start("ready"),
                 effect("ready", Key::Kept, Verb::Create, kept),
                 end("ready"),
-                Move::Release(vec![1, 3]),
+                Move::Release(vec![Key::Sandbox(0), Key::Restore(0)]),
             ],
         ],
     )
@@ -202,7 +216,7 @@ pub fn node() -> Sample {
             cordon("drain"),
             evict("drain", 0),
             evict("drain", 1),
-            Move::Release(vec![1]),
+            Move::Release(vec![Key::Node]),
             end("drain"),
         ]],
     )
@@ -217,5 +231,35 @@ pub fn both() -> Sample {
             restore(),
             vec![end("restore"), start("drain"), cordon("drain"), evict("drain", 0), end("drain")],
         ],
+    )
+}
+
+/// A restore that fails while Velero is at it, is given back and tried again.
+pub fn again() -> Sample {
+    let mut moves = vec![start("restore")];
+    moves.extend(restores(0));
+    // Picked up after 1000 ms.
+    moves.extend([Move::Pass(1200), happens(ended("restore", StepOutcome::Failed)), Move::Again]);
+    moves.extend(restores(1));
+    moves.extend([Move::Pass(4500), end("restore")]);
+    sample("again", &[("restore", &[])], vec![moves])
+}
+
+/// A drain that fails, and is tried again on the same node.
+pub fn node_again() -> Sample {
+    sample(
+        "node again",
+        &[("drain", &[])],
+        vec![vec![
+            start("drain"),
+            cordon("drain"),
+            evict("drain", 0),
+            happens(ended("drain", StepOutcome::Failed)),
+            Move::Again,
+            cordon("drain"),
+            evict("drain", 1),
+            Move::Release(vec![Key::Node]),
+            end("drain"),
+        ]],
     )
 }

@@ -7,12 +7,13 @@ use super::{
     super::{
         closing::{Closing, Rules, Todo},
         event::{
-            EffectNo, Entry, Event, Evidence, Intent, Precondition, Reason, Settled, Verb, Verdict,
+            AbsentBy, EffectNo, Entry, Event, Evidence, Intent, Precondition, Reason, Settled,
+            StepOutcome, Undo, Verb, Verdict,
         },
         look::{Ask, Facts, Heard, Request, RestoreFacts},
-        machine::{EffectState, Machine},
+        machine::{Effect, EffectState, Machine, Next, StepState},
     },
-    sample::{INSTANCE, Move, PATIENCE, Plan, RUN, SEND, SETTLE, Sample, patience},
+    sample::{INSTANCE, Move, PATIENCE, Plan, RUN, SEND, SETTLE, Sample, ended, patience},
     world::{Answer, Call, Key, Maker, What, World},
 };
 use crate::{clock::Mono, mark::Mark};
@@ -21,6 +22,8 @@ use crate::{clock::Mono, mark::Mark};
 const CALLS_IN_A_SECOND: u32 = 150;
 /// A pass ends within its patience, and what it had begun by then.
 const LONGEST: u64 = PATIENCE + SEND + SETTLE + 8000;
+/// The pause before a further attempt.
+const BACKOFF: u64 = 700;
 
 /// A boot: its name, and the instant of the world at which its clock stood at 0.
 #[derive(Clone, Debug)]
@@ -90,7 +93,7 @@ impl<'a> Shell<'a> {
     pub fn append(&mut self, event: Event) {
         if let Event::UndoIntended { n, .. } = &event {
             // A Restore may be picked up between look and delete, and is then read again.
-            if self.calm && self.undone.contains(n) && self.key(*n) != Key::Restore {
+            if self.calm && self.undone.contains(n) && !matches!(self.key(*n), Key::Restore(_)) {
                 self.broken(format!("the undo of effect {n} was announced twice without cause"));
             }
             self.undone.push(*n);
@@ -136,20 +139,69 @@ impl<'a> Shell<'a> {
 
     /// The undisturbed run.
     pub fn forward(&mut self) {
-        for one in self.sample.moves.clone() {
+        let sample = self.sample;
+        if !self.moves(&sample.moves) {
+            self.broken("the undisturbed run could not do what it does".to_owned());
+        }
+        self.end(Reason::Completed);
+    }
+
+    /// Whether all of these could be done.
+    fn moves(&mut self, moves: &[Move]) -> bool {
+        for one in moves {
             match one {
-                Move::Event(event) => self.append(*event),
+                Move::Event(event) => self.append((**event).clone()),
                 Move::Pass(time) => self.world.advance(self.world.now + time),
-                Move::Effect(plan) => self.effect(&plan),
-                Move::Release(effects) => {
+                Move::Effect(plan) => {
+                    if !self.effect(plan) {
+                        return false;
+                    }
+                }
+                Move::Release(keys) => {
+                    let all = self.machine.effects.keys().copied();
+                    let effects: Vec<_> = all.filter(|n| keys.contains(&self.key(*n))).collect();
                     let closing =
                         Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
                     self.close(closing.with_rules(self.rules).only(effects).never_leave());
                 }
+                Move::Again => {
+                    if !self.again() {
+                        return false;
+                    }
+                }
             }
             self.world.advance(self.world.now + 20);
         }
-        self.end(Reason::Completed);
+        true
+    }
+
+    /// What the drive does between two attempts: it gives back what the failed one did, and begins
+    /// the next if there is nothing left of it; false if there is no other.
+    fn again(&mut self) -> bool {
+        let Some(index) = self.machine.retrying() else { return false };
+        let step = self.machine.outline.steps[index].name.clone();
+        let of_step = self.machine.effects.values().filter(|it| it.intent.step == step);
+        let before: Vec<_> = of_step.map(|it| (it.intent.n, Key::of(&it.intent.target))).collect();
+        // The planted bug: what is in doubt does not count.
+        let hasty = !self.rules.attempts_apart;
+        let counts = |effect: &&Effect| {
+            let doubted = matches!(effect.state, EffectState::Intended | EffectState::Doubted);
+            !(hasty && doubted)
+        };
+        let wanted: Vec<_> =
+            self.machine.to_give_back(&step).filter(counts).map(|it| it.intent.n).collect();
+        let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
+        self.close(closing.with_rules(self.rules).only(wanted).never_leave());
+        if !hasty && !matches!(self.machine.next(), Next::Start(_, 2)) {
+            self.append(ended(&step, StepOutcome::Failed));
+            return false;
+        }
+        self.world.advance(self.world.now + BACKOFF);
+        if let Some(what) = self.world.left_of(&before) {
+            self.broken(format!("attempt 2 began while {what}"));
+        }
+        self.append(Event::StepStarted { step, attempt: 2 });
+        self.machine.active() == Some(index)
     }
 
     /// Whether something is in doubt, or a node can be given back, while the run is open.
@@ -158,22 +210,44 @@ impl<'a> Shell<'a> {
             EffectState::Intended => true,
             EffectState::Applied { .. } => effect.is_cordon(),
             _ => false,
-        })
+        }) || Self::can_try_again(machine)
     }
 
-    /// What a live run does before it closes: it settles lost answers and gives nodes back.
+    /// Whether the active step has another attempt, or has begun to prepare it.
+    pub fn can_try_again(machine: &Machine) -> bool {
+        let active = machine.active().is_some_and(|index| {
+            matches!(&machine.steps[index], StepState::Active { attempt }
+                if *attempt < machine.outline.steps[index].attempts)
+        });
+        active || machine.retrying().is_some()
+    }
+
+    /// What a live run does before it closes: it settles lost answers, gives nodes back, and tries a
+    /// step again that has another attempt.
     pub fn go_on(&mut self) {
         let cordons: Vec<EffectNo> =
             self.machine.effects.values().filter(|e| e.is_cordon()).map(|e| e.intent.n).collect();
         let open = self.machine.effects.values().find(|e| e.state == EffectState::Intended);
         if let Some(n) = open.map(|effect| effect.intent.n) {
-            self.append(Event::EffectDoubted { n, error: "the answer was lost".to_owned() });
-            let patience = Duration::from_millis(SEND + 2 * SETTLE);
-            let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience);
-            self.close(closing.with_rules(self.rules).only([n]).settle_only());
+            self.doubt(n);
         }
         let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience());
         self.close(closing.with_rules(self.rules).only(cordons).never_leave());
+        if Self::can_try_again(&self.machine) {
+            self.try_again();
+        }
+    }
+
+    /// The active step fails, with whatever is in doubt, and is tried again.
+    pub fn try_again(&mut self) {
+        if let Some(active) = self.machine.active() {
+            let step = self.machine.outline.steps[active].name.clone();
+            self.append(ended(&step, StepOutcome::Failed));
+        }
+        let sample = self.sample;
+        if self.again() {
+            self.moves(sample.after_again());
+        }
     }
 
     /// Closes, for this reason if the run is still open, and ends.
@@ -196,9 +270,14 @@ impl<'a> Shell<'a> {
         self.close(closing.with_rules(self.rules));
     }
 
-    fn effect(&mut self, plan: &Plan) {
+    /// Intends an effect, sends it, settles it; false if it did not happen.
+    fn effect(&mut self, plan: &Plan) -> bool {
         let n = self.machine.next_effect();
         let object = self.world.objects.get(&plan.key).copied();
+        // Preflight and the step itself refuse a node that is cordoned.
+        if plan.verb == Verb::Patch && object.is_none_or(|node| node.cordon.is_some()) {
+            return false;
+        }
         let pinned = |of: fn(&super::world::Object) -> u64| {
             object.as_ref().filter(|_| plan.verb != Verb::Create).map(of)
         };
@@ -232,15 +311,47 @@ impl<'a> Shell<'a> {
             prior: None,
             mark: self.mark(n),
             send_by: self.mono().plus(Duration::from_millis(SEND)),
-            undo: plan.undo.clone(),
+            undo: self.undo(plan),
         })));
         self.world.advance(self.world.now + self.world.way);
-        let Some(Answer::Done(uid)) = self.send(call) else {
-            return self.broken(format!("the undisturbed run could not do {call:?}"));
-        };
+        let answer = self.send(call);
         self.world.advance(self.world.now + self.world.way);
-        let settled = Settled::Applied { uid: uid.to_string(), by: Evidence::Answered };
+        let settled = match answer {
+            Some(Answer::Done(uid)) => {
+                Settled::Applied { uid: uid.to_string(), by: Evidence::Answered }
+            }
+            Some(Answer::Gone | Answer::Moved | Answer::Denied) => {
+                Settled::Absent { by: AbsentBy::Refused, why: None }
+            }
+            None => {
+                self.doubt(n);
+                let state = &self.machine.effects[&n].state;
+                return matches!(state, EffectState::Applied { .. });
+            }
+        };
+        let applied = matches!(settled, Settled::Applied { .. });
         self.append(Event::EffectSettled { n, settled });
+        applied
+    }
+
+    /// An answer was lost: the effect is settled by looking for it.
+    fn doubt(&mut self, n: EffectNo) {
+        self.append(Event::EffectDoubted { n, error: "the answer was lost".to_owned() });
+        let patience = Duration::from_millis(SEND + 2 * SETTLE);
+        let closing = Closing::new(&self.machine, &self.boot.id, self.mono(), patience);
+        self.close(closing.with_rules(self.rules).only([n]).settle_only());
+    }
+
+    /// The undo of an effect; that of a Restore comes after its sandbox.
+    fn undo(&self, plan: &Plan) -> Undo {
+        match (&plan.undo, plan.key) {
+            (Undo::By { action, gate, .. }, Key::Restore(of)) => {
+                let all = self.machine.effects.keys().copied();
+                let after = all.filter(|n| self.key(*n) == Key::Sandbox(of)).collect();
+                Undo::By { action: *action, gate: *gate, after }
+            }
+            (undo, _) => undo.clone(),
+        }
     }
 
     fn close(&mut self, mut closing: Closing) {
@@ -296,7 +407,7 @@ impl<'a> Shell<'a> {
     }
 
     fn key(&self, n: EffectNo) -> Key {
-        self.sample.keys[n as usize]
+        Key::of(&self.machine.effects[&n].intent.target)
     }
 
     fn mark(&self, effect: u32) -> Mark {
@@ -345,7 +456,7 @@ impl<'a> Shell<'a> {
         let picked_up = self.world.objects.get(&key).is_some_and(|object| object.picked_up);
         let first = self.machine.effects.values().find(|other| match key {
             Key::Lease => other.intent.n != n && !other.is_final(),
-            Key::Restore => picked_up && !pinned && other.is_sandbox() && !other.is_final(),
+            Key::Restore(_) => picked_up && !pinned && other.is_sandbox() && !other.is_final(),
             _ => false,
         });
         if let Some(first) = first.map(|effect| effect.intent.target.to_string()) {
@@ -368,7 +479,7 @@ impl<'a> Shell<'a> {
             managed: true,
             foreign: None,
             fence: object.fence,
-            restore: (key == Key::Restore)
+            restore: matches!(key, Key::Restore(_))
                 .then_some(RestoreFacts { picked_up: object.picked_up, terminal: object.terminal }),
         })
     }

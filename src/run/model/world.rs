@@ -13,14 +13,18 @@ use super::super::event::Target;
 
 /// How long a namespace takes to go, in milliseconds.
 const NAMESPACE_GOES: u64 = 400;
-/// An object of the world.
+
+/// The attempts of a step that is tried again, each with names of its own.
+pub const ATTEMPTS: [u8; 2] = [0, 1];
+
+/// An object of the world. What a restore makes is numbered by its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     Lease,
-    Sandbox,
-    Policy,
+    Sandbox(u8),
+    Policy(u8),
     Kept,
-    Restore,
+    Restore(u8),
     Node,
     Pod(u8),
     OtherNode,
@@ -28,15 +32,39 @@ pub enum Key {
 }
 
 impl Key {
+    /// The object of a target; all of them have names of their own.
+    pub fn of(target: &Target) -> Self {
+        match (target.name.as_str(), target.namespace.as_deref()) {
+            ("firedrill", _) => Self::Lease,
+            ("fd-shop", _) => Self::Sandbox(0),
+            ("fd-again", _) => Self::Sandbox(1),
+            ("fd-deny", Some("fd-shop")) => Self::Policy(0),
+            ("fd-deny", _) => Self::Policy(1),
+            ("fd-kept", _) => Self::Kept,
+            ("fd-restore", _) => Self::Restore(0),
+            ("fd-restore-again", _) => Self::Restore(1),
+            ("node-1", _) => Self::Node,
+            ("web-0", _) => Self::Pod(0),
+            ("web-1", _) => Self::Pod(1),
+            ("node-2", _) => Self::OtherNode,
+            _ => Self::OtherNamespace,
+        }
+    }
+
     pub fn target(self) -> Target {
         let (group, version, kind, namespace, name) = match self {
             Self::Lease => ("coordination.k8s.io", "v1", "Lease", Some("firedrill"), "firedrill"),
-            Self::Sandbox => ("", "v1", "Namespace", None, "fd-shop"),
-            Self::Policy => {
+            Self::Sandbox(0) => ("", "v1", "Namespace", None, "fd-shop"),
+            Self::Sandbox(_) => ("", "v1", "Namespace", None, "fd-again"),
+            Self::Policy(0) => {
                 ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-shop"), "fd-deny")
             }
+            Self::Policy(_) => {
+                ("networking.k8s.io", "v1", "NetworkPolicy", Some("fd-again"), "fd-deny")
+            }
             Self::Kept => ("", "v1", "ConfigMap", Some("firedrill"), "fd-kept"),
-            Self::Restore => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore"),
+            Self::Restore(0) => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore"),
+            Self::Restore(_) => ("velero.io", "v1", "Restore", Some("velero"), "fd-restore-again"),
             Self::Node => ("", "v1", "Node", None, "node-1"),
             Self::Pod(0) => ("", "v1", "Pod", Some("shop"), "web-0"),
             Self::Pod(_) => ("", "v1", "Pod", Some("shop"), "web-1"),
@@ -110,6 +138,13 @@ pub enum What {
     Strip,
 }
 
+impl What {
+    /// Whether it is an effect, not the undo or the fence of one.
+    pub fn is_forward(self) -> bool {
+        matches!(self, Self::Create | Self::Cordon | Self::Evict)
+    }
+}
+
 /// What others do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -152,6 +187,14 @@ pub enum Answer {
     Denied,
 }
 
+/// Velero at work on the Restore of an attempt.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    of: u8,
+    uid: u64,
+    until: u64,
+}
+
 #[derive(Clone, Debug)]
 pub struct World {
     pub now: u64,
@@ -162,8 +205,8 @@ pub struct World {
     pub epoch: u64,
     /// While Velero is dead.
     pub velero_dead: Span,
-    /// Restores that Velero works on, and until when.
-    works: Vec<(u64, u64)>,
+    /// Restores that Velero works on.
+    works: Vec<Work>,
     /// While firedrill does not reach the cluster; whether its writes arrive all the same.
     pub cut: Span,
     pub cut_lands: bool,
@@ -231,13 +274,58 @@ impl World {
         }
     }
 
-    /// Whether some Restore of ours can still make objects.
-    pub fn restore_can_act(&self) -> bool {
-        !self.works.is_empty()
-            || self.objects.get(&Key::Restore).is_some_and(|restore| !restore.terminal)
+    /// Whether the Restore of an attempt can still make objects.
+    pub fn restore_can_act(&self, of: u8) -> bool {
+        let key = Key::Restore(of);
+        self.works.iter().any(|work| work.of == of)
+            || self.objects.get(&key).is_some_and(|restore| !restore.terminal)
             || self.coming.iter().any(|(_, coming)| {
-                matches!(coming, Coming::Call(call) if call.key == Key::Restore && call.what == What::Create)
+                matches!(coming, Coming::Call(call) if call.key == key && call.what == What::Create)
             })
+    }
+
+    /// What of these effects, and of ours, is in the world or still on its way: none of it may be
+    /// when a further attempt begins. What a human has taken over is not ours, and what a proxy
+    /// holds for longer than the server's time-out nobody can know of.
+    pub fn left_of(&self, effects: &[(u32, Key)]) -> Option<String> {
+        if self.unforeseen {
+            return None;
+        }
+        for (n, key) in effects {
+            let object = self.objects.get(key);
+            let taken = |key: Key| {
+                let object = self.objects.get(&key);
+                object.is_some_and(|it| it.stripped.is_some() || it.maker == Maker::Human)
+            };
+            let taken_over = match key {
+                Key::Policy(of) => taken(Key::Sandbox(*of)) || taken(*key),
+                Key::Node => object.is_some_and(|node| node.stripped.is_some()),
+                _ => taken(*key),
+            };
+            if taken_over {
+                continue;
+            }
+            let there = object.is_some_and(|object| match key {
+                Key::Node => object.cordon == Some(Maker::Us),
+                _ => object.maker != Maker::Human,
+            });
+            let coming = self.coming.iter().any(|(_, coming)| match coming {
+                // What it is pinned to may have moved on: then the server refuses it.
+                Coming::Call(call) if call.effect == *n && call.what.is_forward() => {
+                    let fits = |pin: Option<u64>, is: Option<u64>| pin.is_none() || pin == is;
+                    fits(call.uid, object.map(|it| it.uid))
+                        && fits(call.version, object.map(|it| it.version))
+                }
+                Coming::Call(_) => false,
+                Coming::Held(_) | Coming::Act(_) => false,
+            });
+            let acts = matches!(key, Key::Restore(of) if self.restore_can_act(*of));
+            if there || coming || acts {
+                let how = if there { "there" } else { "on its way" };
+                return Some(format!("{} was still {how}", key.target()));
+            }
+        }
+        None
     }
 
     /// Whether the policy stops this call.
@@ -260,6 +348,10 @@ impl World {
         }
         if moved(call.uid, object.uid) || moved(call.version, object.version) {
             return Answer::Moved;
+        }
+        // A further attempt may well cordon the new one.
+        if key == Key::Node && call.what == What::Cordon {
+            self.node_remade = false;
         }
         if key == Key::Node && self.node_remade {
             self.broken.push(format!("{:?} of a node that is not the one we cordoned", call.what));
@@ -299,10 +391,11 @@ impl World {
         if found.is_some() {
             return Answer::Moved;
         }
-        let inside = call.key == Key::Policy;
-        let sandbox = self.objects.get(&Key::Sandbox);
-        if inside && sandbox.is_none_or(|sandbox| sandbox.gone_at.is_some()) {
-            return Answer::Denied;
+        if let Key::Policy(of) = call.key {
+            let sandbox = self.objects.get(&Key::Sandbox(of));
+            if sandbox.is_none_or(|sandbox| sandbox.gone_at.is_some()) {
+                return Answer::Denied;
+            }
         }
         Answer::Done(self.make(call.key, Maker::Us, Some(call.effect)))
     }
@@ -319,8 +412,8 @@ impl World {
             self.broken.push(format!("{target} was deleted without our mark on it"));
         }
         let acts = match key {
-            Key::Sandbox => self.restore_can_act(),
-            Key::Restore => object.picked_up && !object.terminal,
+            Key::Sandbox(of) => self.restore_can_act(of),
+            Key::Restore(_) => object.picked_up && !object.terminal,
             _ => false,
         };
         if acts && !self.unforeseen {
@@ -328,15 +421,25 @@ impl World {
         }
         let now = self.now;
         match key {
-            Key::Sandbox => {
+            Key::Sandbox(_) => {
                 self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + NAMESPACE_GOES)))
             }
-            Key::Restore if object.picked_up => {
+            Key::Restore(_) if object.picked_up => {
                 self.change(key, |o| o.gone_at = o.gone_at.or(Some(now + 300)));
             }
             _ => {
                 self.objects.remove(&key);
             }
         }
+    }
+}
+
+#[test]
+fn every_key_is_found_by_its_target() {
+    let of_attempts =
+        ATTEMPTS.iter().flat_map(|of| [Key::Sandbox(*of), Key::Policy(*of), Key::Restore(*of)]);
+    let others = [Key::Lease, Key::Kept, Key::Node, Key::Pod(0), Key::Pod(1), Key::OtherNode];
+    for key in of_attempts.chain(others).chain([Key::OtherNamespace]) {
+        assert_eq!(Key::of(&key.target()), key);
     }
 }

@@ -133,6 +133,30 @@ pub fn build() -> anyhow::Result<PathBuf> {
     Ok(profile.join("firedrill"))
 }
 
+/// Builds a binary of a package of this workspace in release, whatever this program came from, and
+/// answers its path. The first time takes minutes.
+///
+/// # Errors
+/// When there is no C compiler, or cargo fails; cargo speaks for itself on stderr.
+pub fn build_release(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
+    require_c_compiler()?;
+    let target = match env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target),
+        None => account::repository().join("target"),
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--quiet", "--release", "--package", package, "--bin", binary])
+        .arg("--manifest-path")
+        .arg(account::repository().join("Cargo.toml"))
+        .env("CARGO_TARGET_DIR", &target);
+    if !command.status().context("cargo")?.success() {
+        bail!("cargo could not build {binary}");
+    }
+    Ok(target.join("release").join(binary))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

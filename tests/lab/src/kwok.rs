@@ -8,19 +8,26 @@ use std::fs;
 
 use anyhow::bail;
 
-use crate::{control_plane::ControlPlane, processes::Recipe, site::Site};
+use crate::{
+    control_plane::ControlPlane,
+    inside::{Inside, PORTS},
+    processes::Recipe,
+    site::Site,
+};
 
 /// An image that can never be pulled: its pods stay Pending with ImagePullBackOff.
 pub const BROKEN_IMAGE: &str = "registry.invalid/never-pulled:1";
 
-/// Starts kwok, without waiting for it.
+/// Starts kwok, without waiting for it. It may have run before.
 ///
 /// # Errors
 /// When its configuration cannot be written, or it cannot be started.
-pub fn start(site: &Site, plane: &ControlPlane) -> anyhow::Result<()> {
+pub fn start(site: &Site, plane: &ControlPlane, inside: &Inside) -> anyhow::Result<()> {
     let stages = fs::read_to_string(site.binaries.path("stages.yaml"))?;
     let config = site.path("kwok.yaml");
-    fs::write(&config, configuration(&stages)?)?;
+    fs::write(&config, configuration(&stages)? + &forwards(inside))?;
+    // The kubelet that the nodes name, and where kwok serves it: one port.
+    let port = site.ports.next()?;
     let args = [
         "--config".into(),
         config.display().to_string(),
@@ -35,9 +42,9 @@ pub fn start(site: &Site, plane: &ControlPlane) -> anyhow::Result<()> {
         "127.0.0.1".into(),
         // Without it nodes publish no kubelet endpoint: no port-forward, no exec.
         "--node-port".into(),
-        site.ports.next()?.to_string(),
+        port.to_string(),
         "--server-address".into(),
-        format!("127.0.0.1:{}", site.ports.next()?),
+        format!("127.0.0.1:{port}"),
     ];
     site.processes.start("kwok", &Recipe::new(site.binaries.path("kwok"), args))
 }
@@ -48,6 +55,19 @@ fn configuration(stages: &str) -> anyhow::Result<String> {
     let mut documents = documents?;
     documents.push(BROKEN_IMAGE_STAGE.replace("BROKEN_IMAGE", BROKEN_IMAGE));
     Ok(documents.join("---\n"))
+}
+
+/// The shop's ports of every pod of every namespace reach one process; others are refused.
+fn forwards(inside: &Inside) -> String {
+    let address = inside.address();
+    let ports = PORTS.map(|port| port.to_string()).join(", ");
+    format!(
+        "---\napiVersion: kwok.x-k8s.io/v1alpha1\nkind: ClusterPortForward\n\
+         metadata: {{name: inside}}\nspec:\n  forwards:\n  - ports: [{ports}]\n\
+         \x20   target: {{address: {}, port: {}}}\n",
+        address.ip(),
+        address.port()
+    )
 }
 
 fn change(stage: &str) -> anyhow::Result<String> {

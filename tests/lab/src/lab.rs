@@ -21,6 +21,7 @@ use crate::{
     background,
     control_plane::{ControlPlane, LIMIT},
     guard::{Guard, Keep},
+    inside::Inside,
     kwok,
     nodes::{self, NodeSpec},
     parts,
@@ -28,6 +29,7 @@ use crate::{
     ports::Ports,
     processes::{self, PortTaken, Processes},
     progress::Progress,
+    prometheus::Prometheus,
     s3::S3,
     site::Site,
     velero,
@@ -58,6 +60,7 @@ pub struct Lab {
     site: Arc<Site>,
     plane: ControlPlane,
     s3: S3,
+    inside: Inside,
     names: AtomicU32,
     stopped: AtomicBool,
 }
@@ -99,7 +102,8 @@ impl Lab {
         let (plane, s3) = tokio::try_join!(ControlPlane::start(&site), S3::start(&site))?;
         let client = plane.client().await?;
         plane.start_controllers(&site)?;
-        kwok::start(&site, &plane)?;
+        let inside = Inside::start(&site)?;
+        kwok::start(&site, &plane, &inside)?;
         let with_velero = async {
             if options.velero {
                 velero::install(&site, client.clone(), &s3).await?;
@@ -119,7 +123,8 @@ impl Lab {
         };
         let with_account = account::apply(client.clone());
         tokio::try_join!(with_velero, with_nodes, with_account)?;
-        Ok(Self { site, plane, s3, names: AtomicU32::new(0), stopped: AtomicBool::new(false) })
+        let (names, stopped) = (AtomicU32::new(0), AtomicBool::new(false));
+        Ok(Self { site, plane, s3, inside, names, stopped })
     }
 
     /// The lab that all tests of this process share, started by the first that asks. Each test
@@ -177,6 +182,12 @@ impl Lab {
     #[must_use]
     pub fn s3(&self) -> &S3 {
         &self.s3
+    }
+
+    /// What a port-forward to a pod of the shop reaches, in every namespace.
+    #[must_use]
+    pub fn inside(&self) -> &Inside {
+        &self.inside
     }
 
     /// The lab's folder.
@@ -271,6 +282,20 @@ impl Lab {
     pub async fn start_velero(&self) -> anyhow::Result<()> {
         velero::start(&self.site, &self.plane, &self.s3)?;
         velero::wait_available(&self.site, &self.client().await?).await
+    }
+
+    /// Ends kwok at once: no node has a kubelet any more, and what was forwarded is cut.
+    pub fn stop_kwok(&self) {
+        self.site.processes.kill("kwok");
+    }
+
+    /// Starts a Prometheus that scrapes a page of the caller's; builds it first if no lab has
+    /// built it yet. It ends when it is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be built or does not come up.
+    pub async fn prometheus(&self) -> anyhow::Result<Prometheus> {
+        Prometheus::start(&self.site, &self.unique("prometheus")).await
     }
 
     /// Saves a snapshot of the lab's etcd and puts it into the bucket under `key`; the local copy

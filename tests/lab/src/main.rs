@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::{
-    Lab, Options, corpus, crash, drill,
+    Lab, Options, bench, corpus, crash, drill,
     firedrill::{ConfigOptions, write_config},
     parts,
     progress::Progress,
@@ -29,7 +29,11 @@ enum Output {
 #[derive(Subcommand)]
 enum Command {
     /// Build the parts, if they are not in the cache.
-    Build,
+    Build {
+        /// Build this part too, which only some tests need: prometheus.
+        #[arg(long, value_name = "PART")]
+        with: Vec<String>,
+    },
     /// Start a lab and keep it until Ctrl-C.
     Up {
         /// Put the shop into it, with one backup.
@@ -46,10 +50,17 @@ enum Command {
         /// The folder; what is in it is overwritten.
         folder: PathBuf,
     },
-    /// Measure firedrill beside other tools.
+    /// Measure firedrill beside something else; exit code 1 if it takes more than is allowed.
     Bench {
         /// Which benchmark.
-        name: String,
+        #[arg(value_enum)]
+        name: bench::Benchmark,
+        /// How many rounds of each; they take turns.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// How the result is written to stdout.
+        #[arg(long, value_enum, default_value = "text")]
+        output: Output,
     },
     /// Kill firedrill at every point and look at what is left.
     Crash {
@@ -92,8 +103,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<i32> {
     match command {
-        Command::Build => {
-            tokio::task::spawn_blocking(|| parts::build_all(&Progress::new(false))).await??;
+        Command::Build { with } => {
+            tokio::task::spawn_blocking(move || parts::build_all(&with, &Progress::new(false)))
+                .await??;
             Ok(0)
         }
         Command::Up { shop } => up(shop).await.map(|()| 0),
@@ -102,7 +114,10 @@ async fn run(command: Command) -> anyhow::Result<i32> {
             corpus::Corpus::make().await?.write(&folder)?;
             Ok(0)
         }
-        Command::Bench { name } => Ok(unknown("bench", &name)),
+        Command::Bench { name, rounds, output } => {
+            let json = output == Output::Json;
+            tokio::task::spawn_blocking(move || bench::command(name, rounds.max(1), json)).await?
+        }
         Command::Crash { name, all, seed, case, part, output } => {
             let seed = seed.unwrap_or_else(|| jiff::Timestamp::now().as_second().unsigned_abs());
             let choice = crash::Choice { all, seed, case, part, only_points: false };
@@ -118,11 +133,6 @@ fn part(text: &str) -> Result<(usize, usize), String> {
         Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
         _ => Err("write K/N, for example 2/4".to_owned()),
     }
-}
-
-fn unknown(what: &str, name: &str) -> i32 {
-    eprintln!("error: there is no {what} {name}; there are none yet");
-    2
 }
 
 async fn up(with_shop: bool) -> anyhow::Result<()> {
@@ -158,6 +168,10 @@ async fn up(with_shop: bool) -> anyhow::Result<()> {
     println!("# firedrill --config {}", config.display());
     if let Some(shop) = &shop {
         println!("# the shop's outside: {}/healthz", shop.url());
+        println!(
+            "# its inside, by port-forward to a pod: write 200, 503, hang, half or cut into {}",
+            lab.inside().file().display()
+        );
     }
     interrupt.await;
     lab.say("stopping");

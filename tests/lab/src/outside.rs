@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -12,12 +11,9 @@ use kube::{
     Api, ResourceExt,
     runtime::watcher::{self, Event, watcher},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpStream;
 
-use crate::{Lab, background::Task, shop::pod_ready};
+use crate::{Lab, background::Task, loopback, shop::pod_ready};
 
 /// Answers `GET /healthz` with 200 while at least so many pods are ready, else with 503.
 #[derive(Debug)]
@@ -34,25 +30,21 @@ impl Outside {
     /// # Errors
     /// When no port is to be had.
     pub fn start(lab: &Lab, namespace: &str, selector: &str, needs: usize) -> anyhow::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let url = format!("http://{}", listener.local_addr()?);
         let ready = Ready::default();
+        let shown = Arc::clone(&ready);
+        let (address, serve) = loopback::serve(move |stream| {
+            let count = shown.lock().unwrap_or_else(PoisonError::into_inner).len();
+            answer(stream, count, needs)
+        })?;
         let plane = lab.control_plane().clone();
         let (namespace, selector) = (namespace.to_owned(), selector.to_owned());
-        let seen = Arc::clone(&ready);
         let watch = Task::start(async move {
             // Client, watch and socket belong to the lab's runtime, not to the test's.
             if let Ok(client) = plane.client().await {
-                watch(Api::namespaced(client, &namespace), &selector, &seen).await;
+                watch(Api::namespaced(client, &namespace), &selector, &ready).await;
             }
         });
-        let serve = Task::start(async move {
-            if let Ok(listener) = TcpListener::from_std(listener) {
-                serve(&listener, &ready, needs).await;
-            }
-        });
-        Ok(Self { url, _tasks: [watch, serve] })
+        Ok(Self { url: format!("http://{address}"), _tasks: [watch, serve] })
     }
 
     /// `http://127.0.0.1:port`
@@ -84,34 +76,12 @@ async fn watch(api: Api<Pod>, selector: &str, ready: &Ready) {
     }
 }
 
-async fn serve(listener: &TcpListener, ready: &Ready, needs: usize) {
-    let mut open = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let count = ready.lock().unwrap_or_else(PoisonError::into_inner).len();
-        open.spawn(answer(stream, count, needs));
-        while open.try_join_next().is_some() {}
-    }
-}
-
 async fn answer(mut stream: TcpStream, count: usize, needs: usize) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    let mut buffer = [0; 1024];
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16 * 1024 {
-        match stream.read(&mut buffer).await? {
-            0 => return Ok(()),
-            n => request.extend_from_slice(&buffer[..n]),
-        }
-    }
-    let status = match request.split(|byte| *byte == b' ').nth(1) {
-        Some(b"/healthz") if count >= needs => "200 OK",
-        Some(b"/healthz") => "503 Service Unavailable",
-        _ => "404 Not Found",
+    let Some(head) = loopback::head(&mut stream).await? else { return Ok(()) };
+    let status = match loopback::path(&head) {
+        "/healthz" if count >= needs => 200,
+        "/healthz" => 503,
+        _ => 404,
     };
-    let body = format!("{count} of {needs} pods ready\n");
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(format!("{head}{body}").as_bytes()).await?;
-    stream.shutdown().await
+    loopback::answer(stream, status, &format!("{count} of {needs} pods ready\n")).await
 }

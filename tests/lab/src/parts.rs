@@ -12,13 +12,15 @@ use std::{
 use anyhow::{Context, anyhow};
 use sha2::{Digest, Sha256};
 
-pub use build::{build_all, ensure};
+pub use build::{build_all, ensure, ensure_part};
 pub use toolchain::{Problem, require_c_compiler};
 
 /// Version of Kubernetes; go.mod says the same, and a test compares them.
 pub const KUBERNETES: &str = "1.36.3";
 /// Version of Velero; go.mod says the same.
 pub const VELERO: &str = "1.18.3";
+/// Version of Prometheus; its module counts v3.16.0 as v0.316.0.
+pub const PROMETHEUS: &str = "3.16.0";
 
 /// One Go module of tools.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub struct Part {
     tools: &'static [(&'static str, &'static str)],
     /// Linker flags beyond `-s -w`.
     ldflags: &'static [&'static str],
+    /// Build tags.
+    tags: &'static [&'static str],
+    /// Whether it is built only when something asks for it by name.
+    on_request: bool,
     /// What is kept beside the binaries.
     extras: &'static [Extra],
     /// How long the first build takes on two cores, as people say it.
@@ -69,11 +75,21 @@ const fn part(
     tools: &'static [(&'static str, &'static str)],
     first_build: &'static str,
 ) -> Part {
-    Part { name, go_mod, go_sum, tools, ldflags: &[], extras: &[], first_build }
+    Part {
+        name,
+        go_mod,
+        go_sum,
+        tools,
+        ldflags: &[],
+        tags: &[],
+        on_request: false,
+        extras: &[],
+        first_build,
+    }
 }
 
 /// All parts, the quickest to build first.
-pub static PARTS: [Part; 6] = [
+pub static PARTS: [Part; 7] = [
     part(
         "etcd",
         module!("etcd"),
@@ -137,6 +153,14 @@ pub static PARTS: [Part; 6] = [
             "6 min",
         )
     },
+    Part {
+        // Without service discovery in clouds, whose client libraries are most of what would be
+        // compiled; and without the files of its page: the API is what is asked.
+        tags: &["remove_all_sd"],
+        ldflags: &["-X github.com/prometheus/common/version.Version=3.16.0"],
+        on_request: true,
+        ..part("prometheus", module!("prometheus"), &[("prometheus", "prometheus")], "3 min")
+    },
 ];
 
 impl Part {
@@ -146,7 +170,9 @@ impl Part {
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         let recipe = format!("{:?} {:?} {:?}", self.tools, self.ldflags(), self.extras);
-        for field in [self.go_mod, self.go_sum, recipe.as_str()] {
+        let tags = self.tags.join(",");
+        let tags = (!tags.is_empty()).then_some(tags.as_str());
+        for field in [self.go_mod, self.go_sum, &recipe].into_iter().chain(tags) {
             // With lengths, so that text cannot move from one field to the next unseen.
             hash.update(field.len().to_be_bytes());
             hash.update(field);
@@ -218,6 +244,7 @@ mod tests {
             Part { go_mod: "module ab", go_sum: "", ..base() },
             Part { go_sum: "c", ..base() },
             Part { ldflags: &["-X a=b"], ..base() },
+            Part { tags: &["a"], ..base() },
             Part { tools: &[("server", "server")], ..base() },
             Part {
                 extras: &[Extra::Output { file: "f", tool: "etcd", args: &["--version"] }],
@@ -227,7 +254,7 @@ mod tests {
         .iter()
         .map(Part::hash)
         .collect();
-        assert_eq!(hashes.len(), 6);
+        assert_eq!(hashes.len(), 7);
         assert_eq!(base().hash(), base().hash());
         assert_eq!(base().hash().len(), 12);
     }
@@ -243,6 +270,11 @@ mod tests {
             assert!(part.go_mod.contains(&format!("{module} v{version}")), "{name}: go.mod");
             assert!(part.ldflags().contains(&format!("ersion=v{version}")), "{name}: flags");
         }
+        let (prometheus, version) = (part("prometheus"), PROMETHEUS);
+        let module =
+            format!("github.com/prometheus/prometheus v0.{}", version.replacen("3.", "3", 1));
+        assert!(prometheus.go_mod.contains(&module), "{module}");
+        assert!(prometheus.ldflags().ends_with(&format!("Version={version}")));
     }
 
     #[test]

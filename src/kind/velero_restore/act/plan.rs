@@ -36,7 +36,7 @@ pub struct Plan {
 pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let cluster = run.cluster().map_err(|why| vec![why])?;
     sandbox::check_sources(&spec.namespaces).map_err(|why| vec![why])?;
-    let resources = sandbox::resources(&spec.also_restore, &[])
+    let resources = sandbox::resources(&spec.also_restore, &cluster.may_own_outside)
         .map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let now = run.clock().now().wall;
     let backups: Vec<Backup> =
@@ -44,7 +44,7 @@ pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let locations: Vec<Location> =
         velero(cluster, "backupstoragelocations", Location::parse).await.map_err(|e| vec![e])?;
     let needed_until = now + run.drill.deadline + run.drill.undo_patience;
-    let chosen = choose(&backups, spec, needed_until).map_err(|why| vec![why])?;
+    let chosen = choose(&backups, spec, needed_until, run.record.run()).map_err(|why| vec![why])?;
     let mut findings = chosen.findings.clone();
     let location = location_of(chosen.backup, &locations).ok_or_else(|| {
         vec![format!("the location of backup {} does not exist", chosen.backup.metadata.name)]

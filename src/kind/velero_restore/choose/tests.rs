@@ -22,9 +22,10 @@ fn backup(name: &str, phase: &str, started: Option<&str>, spec: Value) -> Backup
 
 fn want(namespaces: &[&str]) -> Spec {
     Spec {
-        backup: Source::NewestOf { schedule: "shop-nightly".into() },
+        backup: Source::One { which: Which::Newest, of: Of::Schedule("shop-nightly".into()) },
         namespaces: namespaces.iter().map(|&n| n.to_owned()).collect(),
         also_restore: Vec::new(),
+        into: None,
     }
 }
 
@@ -41,7 +42,7 @@ fn the_newest_completed_one_by_its_own_start() {
         backup("d-going", "InProgress", Some("2026-08-10T03:10:00Z"), json!({})),
         backup("e-waiting", "Queued", None, json!({})),
     ];
-    let chosen = choose(&all, &want(&["shop"]), at(END)).expect("chosen");
+    let chosen = choose(&all, &want(&["shop"]), at(END), "run").expect("chosen");
     assert_eq!(chosen.backup.metadata.name, "a-newest");
     assert_eq!(chosen.started, at("2026-08-09T03:00:00Z"));
     assert_eq!(
@@ -107,7 +108,7 @@ fn each_rejection_is_one_sentence() {
              startTimestamp",
         ),
     ] {
-        assert_eq!(choose(&all, &want(&["shop"]), at(END)).expect_err(sentence), sentence);
+        assert_eq!(choose(&all, &want(&["shop"]), at(END), "run").expect_err(sentence), sentence);
     }
 }
 
@@ -115,15 +116,18 @@ fn each_rejection_is_one_sentence() {
 fn a_named_backup_is_that_one_or_none() {
     let all = [backup("one", "Completed", Some("2026-08-01T03:00:00Z"), json!({}))];
     let named = |name: &str| Spec { backup: Source::Name(name.into()), ..want(&["shop"]) };
-    assert_eq!(choose(&all, &named("one"), at(END)).expect("one").backup.metadata.name, "one");
-    assert_eq!(choose(&all, &named("two"), at(END)), Err("there is no backup two".into()));
+    assert_eq!(
+        choose(&all, &named("one"), at(END), "run").expect("one").backup.metadata.name,
+        "one"
+    );
+    assert_eq!(choose(&all, &named("two"), at(END), "run"), Err("there is no backup two".into()));
 }
 
 #[test]
 fn another_schedules_backups_do_not_count() {
     let mut other = backup("x", "Completed", Some("2026-08-01T03:00:00Z"), json!({}));
     other.metadata.labels = None;
-    assert!(choose(&[other], &want(&["shop"]), at(END)).is_err());
+    assert!(choose(&[other], &want(&["shop"]), at(END), "run").is_err());
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn a_filtered_backup_is_told() {
     );
     let all = [one];
     assert_eq!(
-        choose(&all, &want(&["shop"]), at(END)).expect("chosen").findings,
+        choose(&all, &want(&["shop"]), at(END), "run").expect("chosen").findings,
         ["backup b saves only part of its namespaces (labelSelector and excludedResources)"]
     );
     // As Velero's server fills in every backup.
@@ -168,7 +172,7 @@ fn a_filtered_backup_is_told() {
         Some("2026-08-01T03:00:00Z"),
         json!({"excludedNamespaceScopedResources": ["volumesnapshots.snapshot.storage.k8s.io"]}),
     )];
-    assert!(choose(&whole, &want(&["shop"]), at(END)).expect("chosen").findings.is_empty());
+    assert!(choose(&whole, &want(&["shop"]), at(END), "run").expect("chosen").findings.is_empty());
 }
 
 #[test]
@@ -240,4 +244,78 @@ fn a_backup_without_a_location_lies_in_the_default_one() {
     assert_eq!(find(json!({})).as_deref(), Some("warm"));
     assert_eq!(find(json!({"storageLocation": "cold"})).as_deref(), Some("cold"));
     assert_eq!(find(json!({"storageLocation": "gone"})), None);
+}
+
+#[test]
+fn the_oldest_that_is_kept() {
+    let expires = |mut backup: Backup, at: &str| {
+        let status = backup.status.as_mut().expect("a status");
+        status.expiration = Some(at.parse().expect("timestamp"));
+        backup
+    };
+    let all = [
+        backup("d-new", "Completed", Some("2026-08-09T03:00:00Z"), json!({})),
+        backup("a-broken", "Failed", Some("2026-07-01T03:00:00Z"), json!({})),
+        expires(backup("b-going", "Completed", Some("2026-07-02T03:00:00Z"), json!({})), END),
+        backup("c-old", "Completed", Some("2026-07-03T03:00:00Z"), json!({})),
+    ];
+    let oldest = Spec {
+        backup: Source::One { which: Which::Oldest, of: Of::Schedule("shop-nightly".into()) },
+        ..want(&["shop"])
+    };
+    let chosen = choose(&all, &oldest, at(END), "run").expect("chosen");
+    assert_eq!(chosen.backup.metadata.name, "c-old");
+    assert_eq!(
+        chosen.findings,
+        [
+            "passed over: the older backup a-broken is Failed",
+            "passed over: the older backup b-going expires at 2026-08-10T04:00:00Z, before this \
+             drill must end",
+        ]
+    );
+    assert_eq!(
+        choose(&all[1..3], &oldest, at(END), "run").expect_err("none"),
+        "no usable backup of schedule shop-nightly: 2 backups, oldest Completed b-going expires \
+         at 2026-08-10T04:00:00Z, before this drill must end"
+    );
+}
+
+#[test]
+fn a_random_one_is_the_runs_own_and_none_is_preferred() {
+    let all: Vec<Backup> = (1..=5)
+        .map(|day| {
+            let start = format!("2026-08-0{day}T03:00:00Z");
+            backup(&format!("b-{day}"), "Completed", Some(&start), json!({}))
+        })
+        .collect();
+    let random = Spec {
+        backup: Source::One { which: Which::Random, of: Of::Schedule("shop-nightly".into()) },
+        ..want(&["shop"])
+    };
+    let name = |seed: &str| {
+        let chosen = choose(&all, &random, at(END), seed).expect("chosen");
+        assert_eq!(chosen.findings, Vec::<String>::new());
+        chosen.backup.metadata.name.clone()
+    };
+    assert_eq!(name("run-1"), name("run-1"));
+    let chosen: std::collections::BTreeSet<_> =
+        (0..60).map(|n| name(&format!("run-{n}"))).collect();
+    assert_eq!(chosen.len(), 5, "every backup is chosen by some run");
+}
+
+#[test]
+fn a_group_by_labels() {
+    let mut other = backup("other", "Completed", Some("2026-08-09T03:00:00Z"), json!({}));
+    other.metadata.labels = Some([("team".to_owned(), "shop".to_owned())].into());
+    let all = [backup("b", "Completed", Some("2026-08-09T04:00:00Z"), json!({})), other];
+    let labelled = |text: &str| Spec {
+        backup: Source::One { which: Which::Newest, of: Of::Selector(text.to_owned()) },
+        ..want(&["shop"])
+    };
+    let chosen = choose(&all, &labelled("team=shop"), at(END), "run").expect("chosen");
+    assert_eq!(chosen.backup.metadata.name, "other");
+    assert_eq!(
+        choose(&all, &labelled("team=till"), at(END), "run").expect_err("none"),
+        "no backup with the labels team=till"
+    );
 }

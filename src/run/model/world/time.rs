@@ -1,7 +1,7 @@
 //! What happens in the world while time passes: late calls arrive, Velero works, people act, and
 //! what is being deleted goes.
 
-use super::{Act, Coming, Key, Maker, World};
+use super::{ATTEMPTS, Act, Coming, Key, Maker, Work, World};
 
 /// Velero picks a Restore up after this.
 const PICKS_UP: u64 = 1000;
@@ -26,12 +26,12 @@ impl World {
         for (key, object) in &self.objects {
             if let Some(at) = object.gone_at {
                 due.push(if object.picked_up { alive_from(at.max(self.now)) } else { at });
-            } else if *key == Key::Restore && !object.picked_up {
+            } else if matches!(key, Key::Restore(_)) && !object.picked_up {
                 due.push(alive_from((object.created + PICKS_UP).max(self.now)));
             }
-            if *key == Key::Restore && object.picked_up && !object.terminal {
+            if matches!(key, Key::Restore(_)) && object.picked_up && !object.terminal {
                 // Dies, or finds at its start a Restore that it had worked on.
-                if self.works.is_empty() {
+                if self.works.iter().all(|work| work.uid != object.uid) {
                     due.push(alive_from(self.now));
                 } else if self.velero_dead.has(self.now) {
                     due.push(self.now);
@@ -40,7 +40,7 @@ impl World {
                 }
             }
         }
-        due.extend(self.works.iter().map(|(_, until)| *until));
+        due.extend(self.works.iter().map(|work| work.until));
         due.into_iter().filter(|at| *at != u64::MAX).min()
     }
 
@@ -65,36 +65,43 @@ impl World {
         } else {
             self.velero();
         }
-        if self.objects.get(&Key::Sandbox).is_some_and(|s| s.gone_at.is_some_and(|at| at <= now)) {
-            self.objects.remove(&Key::Sandbox);
-            self.objects.remove(&Key::Policy);
-        }
-        if self.objects.get(&Key::Restore).is_some_and(|restore| {
-            restore.gone_at.is_some_and(|at| at <= now)
-                && !(restore.picked_up && self.velero_dead.has(now))
-        }) {
-            self.objects.remove(&Key::Restore);
-        }
-        // A Restore at work makes the namespace that it maps to, and knows nothing of marks.
-        if !self.works.is_empty() && !self.objects.contains_key(&Key::Sandbox) {
-            self.make(Key::Sandbox, Maker::Velero, None);
+        for of in ATTEMPTS {
+            let sandbox = self.objects.get(&Key::Sandbox(of));
+            if sandbox.is_some_and(|s| s.gone_at.is_some_and(|at| at <= now)) {
+                self.objects.remove(&Key::Sandbox(of));
+                self.objects.remove(&Key::Policy(of));
+            }
+            if self.objects.get(&Key::Restore(of)).is_some_and(|restore| {
+                restore.gone_at.is_some_and(|at| at <= now)
+                    && !(restore.picked_up && self.velero_dead.has(now))
+            }) {
+                self.objects.remove(&Key::Restore(of));
+            }
+            // A Restore at work makes the namespace that it maps to, and knows nothing of marks.
+            let works = self.works.iter().any(|work| work.of == of);
+            if works && !self.objects.contains_key(&Key::Sandbox(of)) {
+                self.make(Key::Sandbox(of), Maker::Velero, None);
+            }
         }
     }
 
     fn velero(&mut self) {
         let now = self.now;
-        let over: Vec<u64> = self.works.iter().filter(|w| w.1 <= now).map(|w| w.0).collect();
-        self.works.retain(|work| work.1 > now);
-        let Some(restore) = self.objects.get(&Key::Restore).copied() else { return };
-        if !restore.picked_up && restore.gone_at.is_none() && restore.created + PICKS_UP <= now {
-            self.works.push((restore.uid, now + WORKS));
-            self.change(Key::Restore, |restore| restore.picked_up = true);
-        } else if restore.picked_up
-            && !restore.terminal
-            && (over.contains(&restore.uid) || self.works.iter().all(|w| w.0 != restore.uid))
-        {
-            // Completed, or failed because Velero started anew.
-            self.change(Key::Restore, |restore| restore.terminal = true);
+        self.works.retain(|work| work.until > now);
+        for of in ATTEMPTS {
+            let key = Key::Restore(of);
+            let Some(restore) = self.objects.get(&key).copied() else { continue };
+            if !restore.picked_up && restore.gone_at.is_none() && restore.created + PICKS_UP <= now
+            {
+                self.works.push(Work { of, uid: restore.uid, until: now + WORKS });
+                self.change(key, |restore| restore.picked_up = true);
+            } else if restore.picked_up
+                && !restore.terminal
+                && self.works.iter().all(|work| work.uid != restore.uid)
+            {
+                // Completed, or failed because Velero started anew.
+                self.change(key, |restore| restore.terminal = true);
+            }
         }
     }
 
@@ -111,9 +118,11 @@ impl World {
                 self.node_remade = true;
             }
             Act::RemakeSandbox => {
-                if self.objects.remove(&Key::Sandbox).is_some() {
-                    self.objects.remove(&Key::Policy);
-                    self.make(Key::Sandbox, Maker::Human, None);
+                for of in ATTEMPTS {
+                    if self.objects.remove(&Key::Sandbox(of)).is_some() {
+                        self.objects.remove(&Key::Policy(of));
+                        self.make(Key::Sandbox(of), Maker::Human, None);
+                    }
                 }
             }
             Act::StripMarks => {

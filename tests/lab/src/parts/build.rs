@@ -21,13 +21,32 @@ use crate::{
 /// How often a line says that a build still goes on.
 const REPORT: Duration = Duration::from_secs(5);
 
-/// The lab's binaries, built first if they are not in the cache.
+/// The binaries that every lab needs, built first if they are not in the cache.
 ///
 /// # Errors
 /// [`toolchain::Problem`] when a compiler is missing; else what the Go command said.
 pub fn ensure(progress: &Progress) -> anyhow::Result<Binaries> {
+    ensure_those(|part| !part.on_request, progress)
+}
+
+/// The part `name`, built first if it is not in the cache.
+///
+/// # Errors
+/// As [`ensure`]; also when there is no such part.
+pub fn ensure_part(name: &str, progress: &Progress) -> anyhow::Result<Binaries> {
+    if !PARTS.iter().any(|part| part.name == name) {
+        let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+        bail!("the lab has no part {name}; it has {}", names.join(", "));
+    }
+    ensure_those(|part| part.name == name, progress)
+}
+
+fn ensure_those(wanted: impl Fn(&Part) -> bool, progress: &Progress) -> anyhow::Result<Binaries> {
     let cache = cache_folder()?;
-    let missing = || PARTS.iter().filter(|part| !part.folder(&cache).exists()).collect::<Vec<_>>();
+    let missing = || {
+        let wanted = PARTS.iter().filter(|part| wanted(part));
+        wanted.filter(|part| !part.folder(&cache).exists()).collect::<Vec<_>>()
+    };
     if !missing().is_empty() {
         fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
         toolchain::require_go(&cache)?;
@@ -52,13 +71,18 @@ pub fn ensure(progress: &Progress) -> anyhow::Result<Binaries> {
     Ok(Binaries { cache })
 }
 
-/// What [`ensure`] does, told in full: for `cargo lab build`.
+/// What [`ensure`] does, and [`ensure_part`] for each of `with`, told in full: for
+/// `cargo lab build`.
 ///
 /// # Errors
-/// As [`ensure`].
-pub fn build_all(progress: &Progress) -> anyhow::Result<()> {
+/// As [`ensure_part`].
+pub fn build_all(with: &[String], progress: &Progress) -> anyhow::Result<()> {
     let binaries = ensure(progress)?;
-    for part in &PARTS {
+    for name in with {
+        ensure_part(name, progress)?;
+    }
+    let built = |part: &&Part| !part.on_request || with.iter().any(|name| name == part.name);
+    for part in PARTS.iter().filter(built) {
         progress.insist(&format!("{}: {}", part.name, part.folder(&binaries.cache).display()));
     }
     Ok(())
@@ -76,7 +100,8 @@ fn build(part: &Part, cache: &Path, progress: &Progress) -> anyhow::Result<()> {
     fs::write(source.join("go.mod"), part.go_mod)?;
     fs::write(source.join("go.sum"), part.go_sum)?;
     let mut command = go(&source);
-    command.args(["build", "-v", "-trimpath", "-ldflags", &part.ldflags(), "-o"]);
+    command.args(["build", "-v", "-trimpath", "-ldflags", &part.ldflags()]);
+    command.args(["-tags", &part.tags.join(","), "-o"]);
     command.arg(format!("{}/", raw.display())).arg("tool");
     run_visibly(part.name, command, work.path(), progress)?;
     for (built, name) in part.tools {

@@ -21,6 +21,9 @@ pub fn grants(namespace: &str) -> BTreeSet<Grant> {
         ("replicasets.apps", vec!["list", "watch"], &[]),
         ("namespaces", vec!["get", "list", "create", "delete"], &[]),
         ("networkpolicies.networking.k8s.io", vec!["get", "create"], &[]),
+        ("services", vec!["get"], &[]),
+        ("endpointslices.discovery.k8s.io", vec!["list"], &[]),
+        ("pods/portforward", vec!["get", "create"], &[]),
     ];
     match namespace {
         "firedrill" => rows.extend([
@@ -147,7 +150,9 @@ fn namespace_cases(tag: &str) -> Vec<Case> {
     let policies = |namespace: &str| {
         format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
     };
-    let mark = json!({"firedrill.dev/instance": tag});
+    let mark = json!({"firedrill.dev/instance": tag, "firedrill.dev/run": "r"});
+    let connect =
+        |namespace: &str, sub: &str| format!("{NAMESPACES}/{namespace}/pods/fd-{tag}/{sub}");
     let one = |name: &str| format!("{NAMESPACES}/{name}");
     let only_ours = Expect::Denied("only namespaces with the label");
     vec![
@@ -192,6 +197,42 @@ fn namespace_cases(tag: &str) -> Vec<Case> {
             JSON,
             Value::Null,
             Expect::Denied("may delete only objects with the label"),
+        ),
+        // Both go by way of admission before the server looks for the pod.
+        case(
+            "a port forwarded into a sandbox",
+            (Method::POST, connect(&ours, "portforward?ports=8080")),
+            JSON,
+            Value::Null,
+            Expect::NotFound,
+        ),
+        case(
+            "a port forwarded by GET, as a WebSocket is",
+            (Method::GET, connect(&ours, "portforward?ports=8080")),
+            JSON,
+            Value::Null,
+            Expect::NotFound,
+        ),
+        case(
+            "a port forwarded into a namespace of others",
+            (Method::POST, connect(&theirs, "portforward?ports=8080")),
+            JSON,
+            Value::Null,
+            Expect::Denied("only into a sandbox of its own"),
+        ),
+        case(
+            "the same by GET",
+            (Method::GET, connect(&theirs, "portforward?ports=8080")),
+            JSON,
+            Value::Null,
+            Expect::Denied("only into a sandbox of its own"),
+        ),
+        case(
+            "a command in a pod of a sandbox",
+            (Method::POST, connect(&ours, "exec?command=id")),
+            JSON,
+            Value::Null,
+            Expect::Forbidden,
         ),
         case("a sandbox deleted", (Method::DELETE, one(&ours)), JSON, Value::Null, Expect::Passes),
     ]

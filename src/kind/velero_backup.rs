@@ -1,0 +1,6 @@
+//! `veleroBackup`: makes a Velero backup.
+
+pub mod fields;
+pub mod spec;
+
+pub use spec::Spec;
