@@ -14,7 +14,7 @@ pub mod mark;
 pub mod report;
 pub mod run;
 pub mod sandbox;
-pub mod snapshot;
 pub mod schedule;
+pub mod snapshot;
 pub mod supervise;
 pub mod world;

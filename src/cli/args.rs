@@ -191,8 +191,7 @@ pub enum Journal {
 pub enum Snapshot {
     /// Judge a snapshot: is it whole, does every row decode, what is in it
     ///
-    /// Exit code 0: passed. 1: failed, or unproven, because a part could not be looked at. Nothing
-    /// is written but a scratch file without a name, for what is compressed.
+    /// Exit code 1 also means unproven: a part could not be looked at.
     Verify {
         /// The file
         #[arg(value_name = "PATH")]
@@ -200,7 +199,7 @@ pub enum Snapshot {
         /// How deep to look; each level includes those before it
         #[arg(long, value_enum, default_value_t = Level::Intact)]
         level: Level,
-        /// Where to unpack what is compressed; as large as the database; default: $TMPDIR or /tmp
+        /// Where to unpack what is compressed; by default $TMPDIR or /tmp
         #[arg(long, value_name = "FOLDER")]
         scratch: Option<PathBuf>,
     },

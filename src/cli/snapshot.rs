@@ -122,7 +122,7 @@ fn rows(facts: &Facts) -> Vec<(&'static str, String)> {
         vec![
             facts.total_keys.map(|keys| format!("{keys} live")),
             facts.total_rows.map(|rows| format!("{rows} rows in all buckets")),
-            facts.leases.map(|leases| format!("{leases} leases")),
+            facts.leases.map(|n| words::count(usize::try_from(n).unwrap_or(usize::MAX), "lease")),
         ],
     );
     row(

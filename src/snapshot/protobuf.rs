@@ -126,8 +126,8 @@ mod tests {
             assert!(!well_formed(&message[..length]), "{length}");
         }
         assert!(well_formed(&[]));
-        // Field 0, a group, a number without an end, a length beyond the message.
-        for bad in [&[0x00, 0x01][..], &[0x0b, 0x0c], &[0x08; 12], &[0x0a, 0xff, 0x7f]] {
+        // Field 0, a group, a number without its end, a length beyond the message.
+        for bad in [&[0x00, 0x01][..], &[0x0b, 0x0c], &[0x08, 0x80], &[0x0a, 0xff, 0x7f]] {
             assert!(!well_formed(bad), "{bad:?}");
         }
         assert!(!well_formed(&[0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]));

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub enum Level {
     /// It is there and not empty
     Listed,
-    /// Its first pages, its length, its members, its newest revision
+    /// Its first pages, length, members and newest revision
     Readable,
     /// Every byte: digest, structure, every row
     Intact,
