@@ -33,7 +33,8 @@ fn files() -> Vec<PathBuf> {
 /// Checks one file; a configuration by itself, a drill with the shipped configuration.
 fn checked(path: &Path) -> Checked {
     let (config, problems) = config::load(&root().join("config/firedrill.yaml"));
-    assert_eq!(problems, [], "the shipped configuration is good");
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    assert_eq!(errors, 0, "the shipped configuration is good");
     check(&[path.to_owned()], config.as_ref())
 }
 

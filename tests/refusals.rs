@@ -83,6 +83,28 @@ fn a_server_that_never_answers() {
 }
 
 #[test]
+fn a_drill_that_this_version_cannot_run_whole() {
+    let place = Place::new("https://127.0.0.1:1");
+    let text = DRILL.replace("{newestOf: {schedule: shop-nightly}}", "{step: save}").replace(
+        "  steps:\n",
+        "  steps:\n    - {name: save, veleroBackup: {namespaces: [shop]}}\n",
+    );
+    place.write("drill.yaml", &text);
+    // It is a good drill, with a warning for each ...
+    let validated = place.run(&["validate", "drill.yaml"]);
+    assert_eq!(validated.code, 0, "{validated}");
+    assert!(validated.out.ends_with("0 errors, 2 warnings\n"), "{validated}");
+    // ... and is refused before any cluster is asked.
+    let said = place.run(&["run", "drill.yaml"]);
+    let summary = place.run(&["--output", "json", "report"]).json();
+    let cause = refused(&said, &summary);
+    assert!(cause.contains("veleroBackup` is not acted on by this version"), "{cause}");
+    let refusals = summary["refusals"].as_array().expect("a list");
+    assert_eq!(refusals.len(), 2, "{summary}");
+    assert!(refusals[1].as_str().is_some_and(|why| why.contains("backup.step")), "{summary}");
+}
+
+#[test]
 fn a_host_that_does_not_exist() {
     let (cause, _) = refused_at(&Place::new("https://kubernetes.invalid:6443"));
     assert!(

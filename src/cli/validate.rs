@@ -238,12 +238,22 @@ pub fn check(paths: &[PathBuf], config: Option<&Config>) -> Checked {
     checked
         .problems
         .sort_by(|a, b| a.path.cmp(&b.path).then(a.place.span.start.cmp(&b.place.span.start)));
+    let others: BTreeSet<&PathBuf> = checked
+        .problems
+        .iter()
+        .filter_map(|problem| problem.also.as_ref()?.path.as_ref())
+        .collect();
     for (path, loaded) in &drills {
-        // Only what has a problem is shown.
-        if checked.problems.binary_search_by(|problem| problem.path.cmp(path)).is_ok() {
+        // Only what has a problem is shown, and what another file's problem points at.
+        let shown = checked.problems.binary_search_by(|problem| problem.path.cmp(path)).is_ok();
+        if shown || others.contains(path) {
             checked.sources.add(path, &loaded.text);
         }
     }
+    let each = drills.into_iter().flat_map(|(path, loaded)| {
+        loaded.drills.into_iter().map(move |drill| (path.clone(), drill))
+    });
+    checked.loaded = each.collect();
     checked
 }
 

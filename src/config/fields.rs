@@ -83,8 +83,7 @@ const WORLD: &[Field] = &[
         Shape::Named(&TARGET),
         "What checks ask, by name. A `promql` check asks the one named `prometheus`.",
     ),
-    Field::optional("stores", Shape::Named(&STORE), "S3 buckets, by name.")
-        .pending("no kind of step of this version reads a store"),
+    Field::optional("stores", Shape::Named(&STORE), "S3 buckets, by name."),
 ];
 
 const WHEN: &[Field] = &[

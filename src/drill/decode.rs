@@ -134,6 +134,11 @@ impl<'t> Decoder<'t> {
         &mut self.problems[at]
     }
 
+    /// Whether further problems will only be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() > MAX_PROBLEMS
+    }
+
     /// How many errors were noted so far.
     #[must_use]
     pub fn errors(&self) -> usize {

@@ -327,9 +327,8 @@ mod tests {
             Shape::Count(least, most) => {
                 text.parse().is_ok_and(|n: u64| (least..=most).contains(&n))
             }
-            // In quotes, because YAML has other uses for `%`.
-            Shape::CountOrShare(..) => scalar::amount(text.trim_matches('"')).is_ok(),
-            Shape::Share => scalar::share(text.trim_matches('"')).is_ok(),
+            Shape::CountOrShare(..) => scalar::amount(text).is_ok(),
+            Shape::Share => scalar::share(text).is_ok(),
             Shape::Number => text.parse::<f64>().is_ok(),
             Shape::Flag => text == "true" || text == "false",
             // Written in flow style; the schema's test reads it as YAML.

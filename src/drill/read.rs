@@ -349,11 +349,19 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
         let part = &text[document.clone()];
         document.start + Lines::new(part).byte(number(location.line()), number(location.column()))
     });
+    // The parser finds a tab late, and tells the line before it.
+    let tab = indented_by_tab(text, at, document.end);
+    let at = tab.unwrap_or(at);
     // One character is marked: the parser gives points, not ranges.
     let width = text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
     let full = inner.to_string();
     // The place is told by us; the parser appends its own, counted within the document.
     let message = full.find(" at line ").map_or(full.as_str(), |cut| &full[..cut]);
+    // It may quote the file, of any length.
+    let message = match message.char_indices().nth(160) {
+        Some((cut, _)) => format!("{}…", &message[..cut]),
+        None => message.to_owned(),
+    };
     let complex = matches!(
         inner,
         Error::Budget { .. }
@@ -366,6 +374,8 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
         (Code::TooComplex, format!("this document nests or multiplies too much ({message})"))
     } else if let Error::UnsupportedTag { tag, .. } = inner {
         (Code::Syntax, format!("the tag {} means nothing here", quote(tag)))
+    } else if tab.is_some() {
+        (Code::Syntax, "this line is indented with a tab".to_owned())
     } else {
         (Code::Syntax, format!("this is not YAML: {message}"))
     };
@@ -383,10 +393,25 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
                     if mark == "*" { "*/5 * * * *" } else { "@daily" }
                 )
             }
+            Some("\t") => format!("indent with spaces; {rest}"),
             _ => rest.to_owned(),
         }
     };
     Fault { code, span: at..at + width, message, help }
+}
+
+/// The tab in the indentation of the line of byte `at`, or of one of the two lines after it.
+fn indented_by_tab(text: &str, at: usize, end: usize) -> Option<usize> {
+    let first = text.get(..at)?.rfind('\n').map_or(0, |before| before + 1);
+    let mut start = first;
+    for line in text.get(first..end)?.split_inclusive('\n').take(3) {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            return Some(start + tab);
+        }
+        start += line.len();
+    }
+    None
 }
 
 #[cfg(test)]

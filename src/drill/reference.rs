@@ -198,7 +198,7 @@ fn form(shape: &Shape) -> Option<(&'static str, &'static str)> {
         Shape::CountOrShare(..) => {
             ("share", "Percent of all, in whole numbers from `1%` to `100%`.")
         }
-        Shape::Share => ("share", "A whole percentage from `1%` to `100%`, in quotes."),
+        Shape::Share => ("share", "A whole percentage from `1%` to `100%`."),
         Shape::LabelValue => (
             "label value",
             "Letters, digits, `-`, `_` and `.`, at most 63, as a label may have it.",

@@ -13,12 +13,12 @@ use annotate_snippets::{
 use serde::Serialize;
 
 use super::{
-    problem::{Also, Place, Problem, Severity, neutral},
+    problem::{Also, Place, Problem, Severity, invisible, neutral},
     tree::Span,
 };
 
 /// Longer lines, in bytes, are not shown: no person wrote them, and each costs the renderer time.
-const LONGEST_LINE: usize = 4096;
+const LONGEST_LINE: usize = 1024;
 
 /// The texts of the files that problems are about.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +40,14 @@ impl Sources {
         sources
     }
 
-    /// Covers everything that problems call secret. Positions stay as they are.
-    fn without_secrets(mut self, problems: &[Problem]) -> Self {
+    /// Covers everything that problems call secret, and whatever cannot be seen or would play with
+    /// the terminal. Positions stay as they are.
+    fn covered(mut self, problems: &[Problem]) -> Self {
+        for text in self.texts.values_mut() {
+            if text.contains(hidden) {
+                *text = text.chars().map(|c| if hidden(c) { stand_in(c) } else { c }).collect();
+            }
+        }
         for problem in problems {
             if let (Some(secret), Some(text)) = (&problem.secret, self.texts.get_mut(&problem.path))
                 && let Some(covered) = text.get(secret.clone()).map(cover)
@@ -50,6 +56,21 @@ impl Sources {
             }
         }
         self
+    }
+}
+
+/// Whether a character is not shown as it is. Blanks, line ends and tabs are the renderer's matter.
+fn hidden(c: char) -> bool {
+    invisible(c) || c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
+/// A character that is seen, of the same length in bytes, so that no place moves.
+fn stand_in(c: char) -> char {
+    match c.len_utf8() {
+        1 => '?',
+        2 => '\u{b7}',
+        3 => '\u{fffd}',
+        _ => '\u{1f6ab}',
     }
 }
 
@@ -69,7 +90,7 @@ fn cover(text: &str) -> String {
 /// All problems as text, each followed by an empty line; colour only if asked for.
 #[must_use]
 pub fn text(problems: &[Problem], sources: &Sources, colour: bool) -> String {
-    let sources = sources.clone().without_secrets(problems);
+    let sources = sources.clone().covered(problems);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let mut out = String::new();

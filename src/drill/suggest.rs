@@ -1,5 +1,7 @@
 //! "Did you mean". PURE.
 
+use std::collections::BTreeSet;
+
 use super::problem::{invisible, quote};
 
 /// The known word that `word` was most likely meant to be, if one is near enough: at most a third
@@ -32,11 +34,26 @@ pub fn help<'k>(
     if let Some(meant) = nearest(word, known.clone()) {
         return format!("{strange}did you mean `{meant}`?");
     }
-    let all: Vec<String> = known.into_iter().map(quote).collect();
-    if all.is_empty() {
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() {
         format!("{strange}there are no {plural} here")
     } else {
-        format!("{strange}{plural}: {}", all.join(", "))
+        format!("{strange}{plural}: {}", list(&known))
+    }
+}
+
+/// The most names that a help lists.
+const MOST_NAMES: usize = 20;
+
+/// Names in backticks; of many the first, and how many more there are.
+#[must_use]
+pub fn list(names: &[&str]) -> String {
+    let mut seen = BTreeSet::new();
+    let names: Vec<&str> = names.iter().copied().filter(|name| seen.insert(*name)).collect();
+    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| quote(name)).collect();
+    match names.len().checked_sub(MOST_NAMES) {
+        None | Some(0) => shown.join(", "),
+        Some(more) => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -74,6 +91,14 @@ mod tests {
         assert_eq!(nearest("timeuot", known), Some("timeout"));
         assert_eq!(nearest("banana", known), None);
         assert_eq!(nearest("", ["a-very-long-name"]), None);
+    }
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let names: Vec<String> = (0..200).map(|n| format!("step-{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = help("banana", names, "steps");
+        assert!(help.ends_with("`step-19` and 180 more"), "{help}");
     }
 
     #[test]

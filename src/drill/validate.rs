@@ -47,6 +47,7 @@ fn decode(
     text: &str,
     known_as: &mut Option<At<String>>,
 ) -> Option<Drill> {
+    let errors = out.errors();
     if !foreign::is_of_kind(out, &document.root, "Drill") {
         return None;
     }
@@ -67,8 +68,11 @@ fn decode(
     let checks = checks(out, &spec);
     let limit = deadline.as_ref().map(|at| at.value);
     let steps = steps::decode(out, &spec, limit);
-    let objectives = objectives::decode(out, &spec, &steps, limit);
-    review::review(out, &spec, &steps, deadline.as_ref());
+    // What a reviewer would say of it may be an outcome of its errors.
+    let good = out.errors() == errors;
+    let objectives = objectives::decode(out, &spec, &steps, limit, good);
+    let good = out.errors() == errors;
+    review::review(out, &spec, &steps, deadline.as_ref(), good);
 
     Some(Drill {
         name: name?.value,

@@ -72,6 +72,11 @@ impl Clock {
         self.pieces.iter().skip(1).map(|piece| piece.from).collect()
     }
 
+    /// Whether a date is not shown at all.
+    pub fn skips_a_day(&self) -> bool {
+        self.pieces.windows(2).any(|two| two[1].offset - two[0].offset >= DAY)
+    }
+
     /// The instants, in seconds, after one (seconds, nanoseconds) and before another.
     pub fn slots(&self, expression: &Expression, after: (i64, i32), to: i64) -> Vec<i64> {
         let mut slots = Vec::new();

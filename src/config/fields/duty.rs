@@ -19,7 +19,7 @@ pub const CAPS: Table = Table {
             "The largest share of the nodes without a control plane that a run may cordon at once, \
              rounded down. It holds beside `nodes`.",
         )
-        .example("\"25%\""),
+        .example("25%"),
         Field::optional(
             "namespaces",
             Shape::Count(1, 1000),

@@ -35,8 +35,7 @@ fn after(from: &str, to: &str) -> String {
 #[test]
 fn paths_start_from_the_files_folder() {
     let (config, problems) = parse(Path::new("/etc/firedrill/firedrill.yaml"), GOOD);
-    // Stores are read, and no kind of this version needs one.
-    assert!(problems.iter().all(|problem| problem.code == Code::NotActedOn), "{problems:?}");
+    assert_eq!(problems, []);
     let config = config.expect("a configuration");
     assert_eq!(config.halt_file, Path::new("/var/lib/firedrill/halt"));
     assert_eq!(config.journal, Path::new("/var/lib/firedrill/journal.db"));
@@ -117,5 +116,37 @@ fn a_secret_is_never_shown() {
         assert!(!shown.contains("hunter2"), "{shown}");
         let text = GOOD.replace(from, to);
         assert!(!render::values(&parse(Path::new("a"), &text).1).to_string().contains("hunter2"));
+    }
+}
+
+/// The sample with its commented-out keys: `#listen: ...`, and what stands below such a key.
+fn whole_sample() -> String {
+    let sample = include_str!("../../../config/firedrill.yaml");
+    let keys = |line: &str| {
+        let inner = line.strip_prefix('#')?;
+        let indent = inner.len() - inner.trim_start_matches(' ').len();
+        let begins = inner.trim_start().starts_with(|c: char| c.is_ascii_lowercase() || c == '-');
+        (indent % 2 == 0 && begins).then(|| inner.to_owned())
+    };
+    sample.lines().map(|line| keys(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+}
+
+#[test]
+fn the_sample_has_every_key_and_every_key_is_right() {
+    let text = whole_sample();
+    let (config, problems) = parse(Path::new("/etc/firedrill/firedrill.yaml"), &text);
+    let other: Vec<_> =
+        problems.iter().filter(|problem| problem.code != Code::NotActedOn).collect();
+    assert!(other.is_empty(), "{other:?}");
+    let config = config.expect("a configuration");
+    assert_eq!(config.hooks.len(), 4);
+    assert_eq!(config.notify.len(), 2);
+    assert_eq!(config.retain, Retain { runs: Some(1000), days: Some(400) });
+    assert_eq!(config.sentinels.expect("sentinels").places[0].0, "production");
+    assert_eq!(config.clusters["lab"].caps.share, Some(50));
+    assert_eq!(config.clusters["production"].caps.share, Some(34));
+    for field in fields::CONFIGURATION.fields() {
+        let there = text.lines().any(|line| line.starts_with(&format!("{}:", field.name)));
+        assert!(there, "the sample has no `{}`", field.name);
     }
 }

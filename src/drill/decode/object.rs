@@ -154,7 +154,11 @@ impl<'t> Object<'t> {
                 .secret(entry.value.span.start..end);
             return file;
         }
-        let help = if name == "<<" {
+        // Of what will not be told nobody needs to know what it was meant to be.
+        let meant = if out.is_full() { None } else { suggest::nearest(name, self.table.names()) };
+        let help = if out.is_full() {
+            String::new()
+        } else if name == "<<" {
             "merge keys are not part of the language: write the keys out".to_owned()
         } else if let Some((_, now)) = MOVED.iter().find(|(old, _)| *old == name) {
             (*now).to_owned()
@@ -163,7 +167,7 @@ impl<'t> Object<'t> {
         };
         let message = format!("{} has no key {}", self.table.what, quote(name));
         out.error(Code::UnknownKey, &entry.key.span, path, message).help(help);
-        suggest::nearest(name, self.table.names())
+        meant
     }
 
     /// The key path of one of its keys.

@@ -89,7 +89,8 @@ impl<'t> Object<'t> {
                 _ => {
                     let message =
                         format!("`{name}` must be {}, found {number}", field.shape.expected());
-                    out.error(Code::InvalidValue, &node.span, &path, message);
+                    out.error(Code::InvalidValue, &node.span, &path, message)
+                        .help(format!("write {}", field.shape.expected()));
                     None
                 }
             },
@@ -128,7 +129,8 @@ impl<'t> Object<'t> {
         .or_else(|| {
             let message =
                 format!("`{name}` must be {}, found {}", field.shape.expected(), node.found());
-            out.error(Code::InvalidValue, &node.span, &path, message);
+            out.error(Code::InvalidValue, &node.span, &path, message)
+                .help(format!("write {}", field.shape.expected()));
             None
         })
         .map(|amount| self.at(name, Some(node), amount))
@@ -306,7 +308,9 @@ pub(super) fn wrong_type<T>(
         _ if expected.contains("map") => {
             problem.help("write its keys below it, each indented by two more columns");
         }
-        _ => {}
+        _ => {
+            problem.help(format!("write {expected}"));
+        }
     }
     None
 }

@@ -129,7 +129,8 @@ fn markers_cut_only_where_yaml_says_so() {
 fn the_shipped_samples_are_clean() {
     let path = Path::new("/etc/firedrill/firedrill.yaml");
     let (config, problems) = config::parse(path, CONFIG);
-    assert_eq!(problems, []);
+    // It shows every key, also those that this version does not act on.
+    assert!(problems.iter().all(|problem| problem.code == Code::NotActedOn), "{problems:?}");
     let config = config.expect("a configuration");
     for sample in SAMPLES {
         let loaded = load(Path::new("sample.yaml"), sample);

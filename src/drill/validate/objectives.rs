@@ -16,12 +16,13 @@ use crate::{
     kind::velero_restore::spec::{Source, Which},
 };
 
-/// Decodes all objectives.
+/// Decodes all objectives. `good`: the drill has no errors so far, so that it may be reviewed.
 pub(super) fn decode(
     out: &mut Decoder<'_>,
     spec: &Object<'_>,
     steps: &[Decoded],
     deadline: Option<Duration>,
+    good: bool,
 ) -> Vec<Objective> {
     let mut names = Vec::new();
     let mut objectives = Vec::new();
@@ -29,8 +30,8 @@ pub(super) fn decode(
         let name = object.text(out, "name");
         unique_name(out, &mut names, name.as_ref(), "objective");
         let goal = match object.which(&["recoveryTime", "recoveryPoint"]) {
-            Some("recoveryTime") => recovery_time(out, &object, steps, deadline),
-            Some(_) => recovery_point(out, &object, steps),
+            Some("recoveryTime") => recovery_time(out, &object, steps, deadline, good),
+            Some(_) => recovery_point(out, &object, steps, good),
             None => None,
         };
         if let (Some(name), Some(goal)) = (name, goal) {
@@ -45,6 +46,7 @@ fn recovery_time(
     object: &Object<'_>,
     steps: &[Decoded],
     deadline: Option<Duration>,
+    good: bool,
 ) -> Option<Goal> {
     let limit = object.duration(out, "recoveryTime");
     let from = object.text(out, "from");
@@ -65,6 +67,7 @@ fn recovery_time(
     }
     if let (Some(from), Some(until), [Some(first), Some(last)]) = (&from, &until, found.as_slice())
         && first < last
+        && good
         && steps[*first].kind == Some("veleroRestore")
         && steps[*last].step.is_some()
         && !steps[*last].reads.iter().any(|read| read.value == from.value)
@@ -94,11 +97,16 @@ fn recovery_time(
     })
 }
 
-fn recovery_point(out: &mut Decoder<'_>, object: &Object<'_>, steps: &[Decoded]) -> Option<Goal> {
+fn recovery_point(
+    out: &mut Decoder<'_>,
+    object: &Object<'_>,
+    steps: &[Decoded],
+    good: bool,
+) -> Option<Goal> {
     let limit = object.duration(out, "recoveryPoint");
     let of = object.text(out, "of");
     let found = out.take_references().iter().find_map(|reference| resolve(out, steps, reference));
-    let step = found.and_then(|index| steps[index].step.as_ref());
+    let step = found.filter(|_| good).and_then(|index| steps[index].step.as_ref());
     if let (Some(of), Some(StepKind::VeleroRestore(spec))) = (&of, step.map(|step| &step.kind)) {
         match &spec.backup {
             Source::Step(_) => {

@@ -50,7 +50,11 @@ pub(super) fn decode(
         steps.push(step);
     }
     for (index, reference) in &references {
-        if steps[*index].name.as_ref().is_some_and(|name| name.value == reference.to.value) {
+        let named = |step: &Decoded| {
+            step.name.as_ref().is_some_and(|name| name.value == reference.to.value)
+        };
+        // Of two steps of one name, which is told elsewhere, the earlier one is meant.
+        if named(&steps[*index]) && !steps[..*index].iter().any(named) {
             let Reference { to, .. } = reference;
             out.error(
                 Code::LaterStep,
@@ -179,16 +183,16 @@ pub(super) fn resolve(
         return Some(index);
     }
     let wanted: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
-    let fitting: Vec<String> = steps
+    let fitting: Vec<&str> = steps
         .iter()
         .filter(|step| step.kind.is_some_and(|kind| kinds.contains(&kind)))
         .filter_map(|step| step.name.as_ref())
-        .map(|name| format!("`{}`", name.value))
+        .map(|name| name.value.as_str())
         .collect();
     let help = if fitting.is_empty() {
         format!("the drill has no {} step", wanted.join(" or "))
     } else {
-        format!("steps of that kind: {}", fitting.join(", "))
+        format!("steps of that kind: {}", suggest::list(&fitting))
     };
     let message =
         format!("`{field}` needs a {} step, and `{}` is a `{kind}`", wanted.join(" or "), to.value);

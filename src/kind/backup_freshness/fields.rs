@@ -51,7 +51,7 @@ pub const TABLE: Table = Table {
             Shape::Share,
             "How much smaller than the median of `window` the newest backup may be.",
         )
-        .example("\"30%\""),
+        .example("30%"),
     ]],
     rules: &[Rule::One(&["schedule", "selector"])],
 };

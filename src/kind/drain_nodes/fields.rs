@@ -41,7 +41,7 @@ pub const TABLE: Table = Table {
              at least one node. Control-plane nodes are no candidates. Without it: 1 of a \
              `selector`, all of a `zone`. The configuration's `caps` limit it.",
         )
-        .example("\"25%\""),
+        .example("25%"),
         Field::default(
             "pick",
             Shape::Choice(&["random", "first", "oldest"]),

@@ -78,3 +78,51 @@ fn a_window_of_a_year_is_found_from_its_far_end() {
     assert_eq!(until(&yearly, "2027-12-31T23:00:00Z"), "");
     assert_eq!(until(&yearly, "9999-12-30T21:00:00Z"), "9999-12-30T22:00:00.999999999Z");
 }
+
+/// All windows of some weeks, joined the slow way, ask the same of every instant around their
+/// edges.
+#[test]
+fn windows_agree_with_a_list_of_them() {
+    let nanosecond = SignedDuration::from_nanos(1);
+    for (expression, zone, minutes) in [
+        ("20,35 2 * * *", "Australia/Lord_Howe", 15),
+        ("20,35 2 * * *", "Australia/Lord_Howe", 16),
+        ("0 */6 * * *", "Australia/Lord_Howe", 330),
+        ("0 */6 * * 1-5", "Australia/Lord_Howe", 360),
+        ("0 0 * * *", "Pacific/Apia", 1430),
+        ("30 1 * * 1-5", "Pacific/Apia", 1500),
+    ] {
+        let minutes = Duration::from_secs(minutes * 60);
+        let freeze = Freeze { duration: minutes, ..freeze(expression, zone, 0) };
+        let from = at(if zone == "Pacific/Apia" {
+            "2011-12-20T00:00:00Z"
+        } else {
+            "2026-09-25T00:00:00Z"
+        });
+        let to = from.checked_add(SignedDuration::from_hours(20 * 24)).expect("an instant");
+        let mut joined: Vec<(Timestamp, Timestamp)> = Vec::new();
+        let begins = slots::next(&freeze.cron, &freeze.zone, from).map(|slot| slot.instant);
+        for begin in begins.take_while(|begin| *begin < to) {
+            let end = begin.checked_add(minutes).expect("an instant");
+            match joined.last_mut() {
+                Some((_, last)) if begin <= *last => *last = end,
+                _ => joined.push((begin, end)),
+            }
+        }
+        // Those at the ends of the time are not whole.
+        let whole = joined.len() - 1;
+        assert!(whole > 2, "{expression} {zone}");
+        for (begin, end) in &joined[1..whole] {
+            for (instant, frozen) in [
+                (begin.checked_sub(nanosecond), false),
+                (Ok(*begin), true),
+                (end.checked_sub(nanosecond), true),
+                (Ok(*end), false),
+            ] {
+                let instant = instant.expect("an instant");
+                let expected = frozen.then_some(Until::Instant(*end));
+                assert_eq!(freeze.frozen(instant), expected, "{expression} {zone} {instant}");
+            }
+        }
+    }
+}

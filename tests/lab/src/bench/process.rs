@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    process::{Child, Command, Output},
+    io::{Read as _, Seek as _, SeekFrom},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -20,13 +21,16 @@ pub struct Took {
     pub memory: u64,
 }
 
-/// Runs a command to its end and measures it. What it writes must fit into a pipe.
+/// Runs a command to its end and measures it; answers what it wrote to stdout, too. That goes to a
+/// file: a pipe would be full at some point, and the process would wait for us.
 ///
 /// # Errors
 /// When it cannot be started, or its exit code is not 0.
-pub fn measure(command: &mut Command) -> anyhow::Result<(Took, Output)> {
+pub fn measure(command: &mut Command) -> anyhow::Result<(Took, String)> {
+    let mut written = tempfile::tempfile()?;
+    command.stdout(written.try_clone()?);
     let begun = Instant::now();
-    let child = command.spawn().with_context(|| format!("{command:?}"))?;
+    let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
     let pid = Pid::from_child(&child);
     let mut memory = 0;
     // It stays a zombie, whose times can be read, until it is waited for below.
@@ -37,9 +41,12 @@ pub fn measure(command: &mut Command) -> anyhow::Result<(Took, Output)> {
     }
     let wall = begun.elapsed();
     let processor = processor(&child).context("the process has no times")?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "{command:?}: {output:?}");
-    Ok((Took { wall, processor, memory }, output))
+    let status = child.wait()?;
+    let mut said = String::new();
+    written.seek(SeekFrom::Start(0))?;
+    written.read_to_string(&mut said)?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok((Took { wall, processor, memory }, said))
 }
 
 fn peak(child: &Child) -> Option<u64> {

@@ -52,10 +52,10 @@ pub(super) fn run(rounds: usize) -> anyhow::Result<Report> {
 /// One round of one side, which must say that it did it all.
 fn one(command: &mut Command, says: &str) -> anyhow::Result<process::Took> {
     command.current_dir("/").env_remove("FIREDRILL_CONFIG").stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let (took, output) = process::measure(command)?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(said.contains(says), "{command:?} must say {says:?} and says: {said}");
+    command.stderr(Stdio::inherit());
+    let (took, said) = process::measure(command)?;
+    let last = said.lines().last().unwrap_or_default();
+    ensure!(last.contains(says), "{command:?} must say {says:?} and says: {last}");
     Ok(took)
 }
 
