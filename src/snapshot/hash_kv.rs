@@ -29,6 +29,12 @@ impl HashKv {
         Self { compacted, hash: Crc::default(), without_keep: Some(Crc::default()) }
     }
 
+    /// How far the member has compacted, or [`NEVER`].
+    #[must_use]
+    pub fn compacted(&self) -> i64 {
+        self.compacted
+    }
+
     /// Whether a row counts; `newest` of its key.
     #[must_use]
     pub fn counts(&self, revision: Revision, newest: bool) -> bool {

@@ -334,6 +334,7 @@ impl Inspection {
                     space.take(leaf, &mut status);
                     Ok(ControlFlow::Continue(()))
                 })?;
+                space.end();
                 rows += space.rows;
                 self.facts.tree_depth = Some(tree.pages.depth);
                 self.space(space, compacted);
@@ -429,6 +430,15 @@ impl Inspection {
                 revision: newest.max(compacted).max(1),
                 compact_revision: compacted,
             });
+        }
+        if space.gaps.count() > 0 {
+            self.findings.push(
+                Finding::error(
+                    "gaps",
+                    "revisions are missing that were not compacted away: rows were lost",
+                )
+                .with(space.gaps.named().to_vec()),
+            );
         }
         if space.live == 0 {
             self.findings.push(Finding::warning(

@@ -28,6 +28,8 @@ pub struct Keyspace {
     pub resources: Resources,
     /// Rows that etcd could not read, or would not have written.
     pub faults: Faults,
+    /// Revisions that are not there and were not compacted away.
+    pub gaps: Faults,
     seen: Keys,
     /// The row that was taken last: its revision is to be later than that of the next.
     later: Option<Revision>,
@@ -45,6 +47,7 @@ impl Keyspace {
             live: 0,
             resources,
             faults: Faults::default(),
+            gaps: Faults::default(),
             seen: Keys::default(),
             later: None,
         }
@@ -78,6 +81,37 @@ impl Keyspace {
         }
     }
 
+    /// After the last row.
+    pub fn end(&mut self) {
+        if let Some(oldest) = self.later {
+            self.gap(oldest, None);
+        }
+    }
+
+    /// Notes whether something is missing between two rows, or before the oldest.
+    ///
+    /// A transaction takes the next main revision only if it changes something, and each change of
+    /// it the next sub revision. So above the point of compaction none can be missing.
+    fn gap(&mut self, later: Revision, earlier: Option<Revision>) {
+        let compacted = self.hash_kv.compacted();
+        if later.main <= compacted {
+            return;
+        }
+        // A store begins at revision 1, without a row.
+        let floor = compacted.max(1);
+        let earlier = earlier.filter(|it| it.main > compacted);
+        let follows = match earlier {
+            Some(it) if it.main == later.main => it.sub + 1 == later.sub,
+            Some(it) => it.main + 1 == later.main && later.sub == 0,
+            None => floor + 1 == later.main && later.sub == 0,
+        };
+        if !follows && earlier.is_none_or(|it| (it.main, it.sub) != (later.main, later.sub)) {
+            let from =
+                earlier.map_or_else(|| floor.to_string(), |it| format!("{}.{}", it.main, it.sub));
+            self.gaps.add(|| format!("between {from} and {}.{}", later.main, later.sub));
+        }
+    }
+
     /// Takes a row; whether it counts for [`HashKv`].
     fn row(&mut self, row: &Row<'_>, bytes: &[u8]) -> bool {
         self.rows += 1;
@@ -95,9 +129,11 @@ impl Keyspace {
             self.newest = Some(revision);
         }
         let name = || format!("revision {}.{}", revision.main, revision.sub);
-        let later = self.later.replace(revision);
-        if later.is_some_and(|it| (it.main, it.sub) == (revision.main, revision.sub)) {
-            self.faults.add(|| format!("{} is there twice", name()));
+        if let Some(later) = self.later.replace(revision) {
+            if (later.main, later.sub) == (revision.main, revision.sub) {
+                self.faults.add(|| format!("{} is there twice", name()));
+            }
+            self.gap(later, Some(revision));
         }
         let Ok(object) = KeyValue::decode(row.value) else {
             self.faults.add(|| format!("{} cannot be decoded", name()));

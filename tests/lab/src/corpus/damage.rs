@@ -214,6 +214,14 @@ pub fn of_pages(good: &[u8]) -> Vec<Damaged> {
         e.set(two.element + 12, 4, two.value_size as u64 - 1);
     });
     forge("a row of another revision", "rows", &|e| e.bytes[two.key + 7] ^= 0x80);
+    forge("a row lost between others", "gaps", &|e| {
+        // The last element takes the place of the one before it.
+        let (from, to) = (two.element, one.element);
+        e.bytes.copy_within(from..from + 16, to);
+        let pos = e.get(to + 4, 4);
+        e.set(to + 4, 4, pos + 16);
+        e.set(last_at + 10, 2, rows.len() as u64 - 1);
+    });
     // Small buckets.
     forge("a consistent index of 7 bytes", "records", &|e| {
         let at = e.bucket(b"meta").value + 16;
