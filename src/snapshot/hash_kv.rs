@@ -2,8 +2,8 @@
 //!
 //! Rules: etcd `server/storage/mvcc/hash.go`, and `keep` of `key_index.go`. What a member answers
 //! depends on how far it has compacted: rows up to there count only if they are the newest of
-//! their key and no deletion. A deletion at the very point does not count: servers differ in
-//! whether they keep it.
+//! their key and no deletion. Where no key lives, all of them count but a deletion at the very
+//! point, which some servers keep and some do not.
 
 use super::{
     crc::{Crc, Piece},
@@ -38,8 +38,7 @@ impl HashKv {
     /// Whether a row counts; `newest` of its key.
     #[must_use]
     pub fn counts(&self, revision: Revision, newest: bool) -> bool {
-        let kept = revision.main > self.compacted || (newest && !revision.tombstone);
-        kept && !self.at_the_point(revision)
+        revision.main > self.compacted || (newest && !revision.tombstone)
     }
 
     fn at_the_point(&self, revision: Revision) -> bool {

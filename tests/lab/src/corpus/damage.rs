@@ -185,10 +185,11 @@ pub fn of_pages(good: &[u8]) -> Vec<Damaged> {
     forge("a key twice", "structure", &|e| {
         e.bytes.copy_within(one.key..one.key + 17, two.key);
     });
-    forge("a key beyond its branch", "structure", &|e| {
-        let row = e.rows(first)[0];
-        e.bytes[row.key] = 0x7f;
+    forge("a key beyond the next leaf", "structure", &|e| {
+        let rows = e.rows(first);
+        e.bytes[rows[rows.len() - 1].key] = 0x7f;
     });
+    forge("a key before its branch", "structure", &|e| e.bytes[rows[0].key + 7] = 0);
     forge("an empty key", "structure", &|e| e.set(two.element + 8, 4, 0));
     forge("a value outside of its page", "structure", &|e| e.set(two.element + 12, 4, 1 << 31));
     forge("rows over one another", "structure", &|e| {
