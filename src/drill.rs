@@ -26,7 +26,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::HttpCheck,
+    check::Question,
     kind::{
         backup_freshness, drain_nodes, etcd_snapshot, velero_backup, velero_restore,
         workloads_ready,
@@ -53,6 +53,8 @@ pub struct Drill {
     pub deadline: Duration,
     /// How long undo waits for one thing before it becomes a leftover.
     pub undo_patience: Duration,
+    /// Conditions without which nothing starts.
+    pub guards: Vec<Guard>,
     /// Asked all through the run.
     pub checks: Vec<BackgroundCheck>,
     /// What the run does, in order.
@@ -95,6 +97,21 @@ pub enum OnMissed {
     RunOnce,
 }
 
+/// A condition without which nothing starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Its name, unique among the guards.
+    pub name: String,
+    /// What is asked.
+    pub question: Question,
+    /// How often; default 1 s. Matters only where several answers are wanted.
+    pub every: Duration,
+    /// How long an answer may take; default 2 s. No answer is red.
+    pub timeout: Duration,
+    /// Good answers in a row that make it green; the first other one makes it red. Default 1.
+    pub successes: u32,
+}
+
 /// What happens to the slot of a run whose process died. That run is never continued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnInterrupted {
@@ -108,16 +125,20 @@ pub enum OnInterrupted {
 /// A check that is asked all through the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackgroundCheck {
-    /// Its name.
+    /// Its name, unique among the checks.
     pub name: String,
     /// What is asked.
-    pub http: HttpCheck,
+    pub question: Question,
     /// How often; default 1 s.
     pub every: Duration,
     /// How long an answer may take; default 2 s. No answer is red.
     pub timeout: Duration,
+    /// Good answers in a row that make it green again after it was red; default 1.
+    pub successes: u32,
     /// Red for this long without a break closes the run.
     pub abort_after: Option<Duration>,
+    /// Red for longer than this in sum makes the verdict failed; the run goes on.
+    pub fail_after: Option<Duration>,
 }
 
 /// One thing that a run does.
@@ -204,8 +225,8 @@ impl StepKind {
                 velero_restore::spec::Source::Step(step) => vec![step],
                 _ => Vec::new(),
             },
+            Self::Check(spec) => spec.question.within().into_iter().collect(),
             Self::DrainNodes(_)
-            | Self::Check(_)
             | Self::VeleroBackup(_)
             | Self::BackupFreshness(_)
             | Self::EtcdSnapshot(_) => Vec::new(),
@@ -267,8 +288,14 @@ pub struct Outline {
     pub steps: Vec<StepOutline>,
     /// The objectives.
     pub objectives: Vec<Objective>,
+    /// Names of the guards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<String>,
     /// Names of the background checks.
     pub checks: Vec<String>,
+    /// The most time in sum that a background check may be red, in milliseconds, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fail_after_millis: BTreeMap<String, u64>,
     /// How long undo waits for one thing, in milliseconds.
     pub undo_patience_millis: u64,
     /// The configured settle time of doubted effects, in milliseconds after `sendBy`.
@@ -297,6 +324,16 @@ fn once() -> u32 {
 }
 
 impl Drill {
+    /// Everything that it asks: guards, background checks, steps.
+    pub fn questions(&self) -> impl Iterator<Item = &Question> {
+        let steps = self.steps.iter().filter_map(|step| match &step.kind {
+            StepKind::Check(spec) => Some(&spec.question),
+            _ => None,
+        });
+        let guards = self.guards.iter().map(|guard| &guard.question);
+        guards.chain(self.checks.iter().map(|check| &check.question)).chain(steps)
+    }
+
     /// What the journal keeps of it.
     #[must_use]
     pub fn outline(&self, settle: Duration) -> Outline {
@@ -313,7 +350,15 @@ impl Drill {
                 })
                 .collect(),
             objectives: self.objectives.clone(),
+            guards: self.guards.iter().map(|guard| guard.name.clone()).collect(),
             checks: self.checks.iter().map(|check| check.name.clone()).collect(),
+            fail_after_millis: self
+                .checks
+                .iter()
+                .filter_map(|check| {
+                    Some((check.name.clone(), crate::clock::millis(check.fail_after?)))
+                })
+                .collect(),
             undo_patience_millis: crate::clock::millis(self.undo_patience),
             settle_millis: crate::clock::millis(settle),
         }

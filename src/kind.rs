@@ -94,13 +94,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        check::{HttpAt, HttpCheck},
+        check::{HttpAt, HttpCheck, Question},
         drill::StepKind,
     };
 
     /// One step of each kind. The match makes a new kind fail to compile until it is listed.
     fn steps() -> Vec<StepKind> {
-        let http = HttpCheck { at: HttpAt::Target("t".into()), path: "/".into(), status: 200 };
+        let at = HttpAt::Target("t".into());
+        let question =
+            Question::Http(HttpCheck { at, path: "/".into(), status: 200, contains: None });
         let all = vec![
             StepKind::VeleroRestore(velero_restore::Spec {
                 backup: velero_restore::spec::Source::Name("b".into()),
@@ -120,7 +122,7 @@ mod tests {
                 hold_until_end: false,
             }),
             StepKind::Check(check::Spec {
-                http,
+                question,
                 successes: 1,
                 every: Duration::ZERO,
                 timeout: Duration::ZERO,

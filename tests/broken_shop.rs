@@ -57,6 +57,7 @@ async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyh
         ("no backup", no_backup(&world).await),
         ("check red", check_red(&world).await),
         ("SIGTERM", terminated(&world).await),
+        ("halt file", halted(&world).await),
         ("deadline", deadline(&world).await),
         ("broken image", broken_image(&world).await),
         ("budget that allows at the second attempt", drained_again(&world).await),
@@ -315,6 +316,19 @@ async fn terminated(world: &World) -> Rows {
     ensure!(!world.cordoned().await?, "{NODE} is cordoned");
     world.shop.wait_ready(&[], LIMIT).await?;
     Ok(rows)
+}
+
+async fn halted(world: &World) -> Rows {
+    let case = world.case("halt-file").await?;
+    // Beside the journal, where it is looked for without the key.
+    let halt = case.firedrill.journal().with_file_name("halt");
+    let mut run = case.firedrill.start(&drill(json!({}), restore(world.shop.namespace(), "5m")))?;
+    run.says("ready begins", LIMIT).await?;
+    std::fs::write(&halt, "")?;
+    let ran = run.end().await?;
+    let ended = case.end(&ran, 3, &["the halt lever is pulled", "halt exists"]).await?;
+    ensure!(ended.report["reason"] == "halt", "{:#}", ended.report);
+    Ok(vec![ended.row])
 }
 
 async fn deadline(world: &World) -> Rows {

@@ -75,8 +75,9 @@ pub const SPEC: Table = Table {
         ),
         Field::optional(
             "guards",
-            Shape::Later("leave it out: a drill that relied on a guard would start without it"),
-            "Conditions without which nothing starts.",
+            Shape::Objects(&GUARD),
+            "Conditions without which nothing starts. All are asked before anything is changed; \
+             one that is not green refuses the run.",
         ),
         Field::optional(
             "checks",
@@ -144,25 +145,58 @@ pub const SCHEDULE: Table = Table {
     rules: &[],
 };
 
+/// One of `guards`
+pub const GUARD: Table = Table {
+    what: "a guard",
+    groups: &[
+        &[Field::required("name", Shape::Name, "Its name, unique among the guards.")
+            .example("no-incident")],
+        check::fields::QUESTIONS,
+        &[
+            check::fields::EVERY,
+            check::fields::TIMEOUT,
+            Field::default(
+                "successes",
+                Shape::Count(1, 1000),
+                "1",
+                "Good answers in a row that make it green. The first other answer makes it red.",
+            ),
+        ],
+    ],
+    rules: &[check::fields::ONE_QUESTION],
+};
+
 /// One of `checks`
 pub const CHECK: Table = Table {
     what: "a background check",
     groups: &[
         &[Field::required("name", Shape::Name, "Its name, unique among the checks.")
-            .example("shop-comes-back")],
+            .example("shop-answers")],
         check::fields::QUESTIONS,
         &[
             check::fields::EVERY,
             check::fields::TIMEOUT,
+            Field::default(
+                "successes",
+                Shape::Count(1, 1000),
+                "1",
+                "Good answers in a row that make it green again after it was red.",
+            ),
             Field::optional(
                 "abortAfter",
                 Shape::Duration,
-                "Red for this long without a break closes the run.",
+                "Red for this long without a break closes the run: aborted.",
             )
             .example("30s"),
+            Field::optional(
+                "failAfter",
+                Shape::Duration,
+                "Red for longer than this in sum fails the run, which goes on to its end.",
+            )
+            .example("10s"),
         ],
     ],
-    rules: &[Rule::One(&["http"])],
+    rules: &[check::fields::ONE_QUESTION],
 };
 
 /// One of `steps`

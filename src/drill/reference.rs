@@ -132,6 +132,9 @@ fn sentence(rule: &Rule) -> String {
         Rule::One(names) => format!("Exactly one of {}.", all(names)),
         Rule::AtMostOne(names) => format!("At most one of {}.", all(names)),
         Rule::Needs(because, names) => format!("{} needs {}.", code(because), all(names)),
+        Rule::NeedsOne(because, names) => {
+            format!("{} needs one of {}.", code(because), all(names))
+        }
         Rule::Refuses(because, names) => {
             format!("{} does not go together with {}.", code(because), all(names))
         }

@@ -244,6 +244,13 @@ fn rules(table: &Table, schema: &mut Schema) {
             Rule::Needs(because, names) => {
                 beside(schema, because).required.extend_from_slice(names);
             }
+            Rule::NeedsOne(because, names) => {
+                let one = Schema {
+                    any_of: names.iter().map(|name| requires(&[name])).collect(),
+                    ..Schema::default()
+                };
+                beside(schema, because).all_of.push(one);
+            }
             Rule::Refuses(because, names) => {
                 let each = never(names.iter().map(|name| requires(&[name])).collect());
                 let beside = beside(schema, because);

@@ -41,6 +41,8 @@ pub enum Rule {
     AtMostOne(&'static [&'static str]),
     /// Beside the first key each of the others must stand.
     Needs(&'static str, &'static [&'static str]),
+    /// Beside the first key at least one of the others must stand.
+    NeedsOne(&'static str, &'static [&'static str]),
     /// Beside the first key none of the others has a meaning.
     Refuses(&'static str, &'static [&'static str]),
 }

@@ -3,6 +3,7 @@
 //! PURE.
 
 mod against;
+mod checks;
 mod foreign;
 mod objectives;
 mod review;
@@ -13,10 +14,8 @@ pub(crate) use foreign::is_of_kind;
 
 use std::path::Path;
 
-use crate::kind::check;
-
 use super::{
-    BackgroundCheck, Drill, OnInterrupted, OnMissed, Schedule,
+    Drill, OnInterrupted, OnMissed, Schedule,
     decode::{At, Decoder, Object},
     fields,
     load::Known,
@@ -65,9 +64,11 @@ fn decode(
     let schedule = spec.object(out, "schedule").and_then(|object| schedule(out, &object));
     let deadline = spec.duration(out, "deadline");
     let undo_patience = spec.duration(out, "undoPatience");
-    let checks = checks(out, &spec);
+    let guards = checks::guards(out, &spec);
+    let checks = checks::background(out, &spec);
     let limit = deadline.as_ref().map(|at| at.value);
     let steps = steps::decode(out, &spec, limit);
+    checks::within(out, &document.root, &steps);
     // What a reviewer would say of it may be an outcome of its errors.
     let good = out.errors() == errors;
     let objectives = objectives::decode(out, &spec, &steps, limit, good);
@@ -83,6 +84,7 @@ fn decode(
         schedule,
         deadline: deadline?.value,
         undo_patience: undo_patience?.value,
+        guards,
         checks,
         steps: steps.into_iter().filter_map(|step| step.step).collect(),
         objectives,
@@ -113,30 +115,6 @@ fn schedule(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<Schedule> {
             _ => OnInterrupted::Skip,
         },
     })
-}
-
-fn checks(out: &mut Decoder<'_>, spec: &Object<'_>) -> Vec<BackgroundCheck> {
-    let mut names = Vec::new();
-    let mut checks = Vec::new();
-    for object in spec.objects(out, "checks").unwrap_or_default() {
-        let name = object.text(out, "name");
-        unique_name(out, &mut names, name.as_ref(), "check");
-        let http = check::fields::question(out, &object);
-        let every = object.duration(out, "every");
-        let timeout = object.duration(out, "timeout");
-        let abort_after = object.duration(out, "abortAfter");
-        review::check(out, every.as_ref(), timeout.as_ref(), abort_after.as_ref());
-        if let (Some(name), Some(http), Some(every), Some(timeout)) = (name, http, every, timeout) {
-            checks.push(BackgroundCheck {
-                name: name.value,
-                http,
-                every: every.value,
-                timeout: timeout.value,
-                abort_after: abort_after.map(|at| at.value),
-            });
-        }
-    }
-    checks
 }
 
 /// Notes a name that was there before, among things of one sort.

@@ -6,13 +6,13 @@ pub mod fields;
 
 use std::time::Duration;
 
-use crate::check::HttpCheck;
+use crate::check::Question;
 
 /// A checked `check` step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// What is asked.
-    pub http: HttpCheck,
+    pub question: Question,
     /// Good answers in a row that end the step; default 1.
     pub successes: u32,
     /// How often it is asked; default 1 s.

@@ -79,6 +79,9 @@ pub struct Summary {
     pub recoveries: Vec<Recovery>,
     /// How old what came back was.
     pub recovery_points: Vec<RecoveryPoint>,
+    /// What the guards came to; absent if the drill has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
     /// The background checks.
     pub availability: Vec<Availability>,
     /// What is worth telling.
@@ -214,6 +217,37 @@ pub struct Availability {
     /// Whether it was asked to the end. If not, the figures reach to the last event of the process
     /// that asked.
     pub complete: bool,
+    /// How it stands against the drill's `failAfter`; absent if that sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<RedLimit>,
+}
+
+/// The time that a check may be red in sum, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedLimit {
+    /// The drill's `failAfter`.
+    pub fail_after_millis: u64,
+    /// Error bound: it was red for at least this. Between two answers nobody knows.
+    pub lower_millis: u64,
+    /// Error bound: it was red for at most this.
+    pub upper_millis: u64,
+    /// How it stands.
+    pub standing: Standing,
+    /// Why, unless it is met.
+    pub why: Option<String>,
+}
+
+/// What a guard came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guard {
+    /// Its name.
+    pub guard: String,
+    /// Whether it was green; none if it was not asked.
+    pub green: Option<bool>,
+    /// Why it was not.
+    pub why: Option<String>,
 }
 
 /// A write to the world and what became of it.

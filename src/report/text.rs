@@ -29,6 +29,7 @@ pub fn render(summary: &Summary) -> String {
     let mut page = Page::default();
     head(&mut page, summary);
     leftovers(&mut page, summary);
+    guards(&mut page, summary);
     // A run that was refused has measured nothing, and `head` says so.
     if summary.reason != Some(Reason::Refused) {
         recovery::section(&mut page, summary);
@@ -105,7 +106,10 @@ fn head(page: &mut Page, summary: &Summary) {
     page.title(&word, &summary.drill);
     page.gap();
     match (summary.verdict, &summary.why) {
-        (Some(Verdict::Passed), _) if summary.objectives.is_empty() => {
+        (Some(Verdict::Passed), _)
+            if summary.objectives.is_empty()
+                && summary.availability.iter().all(|it| it.limit.is_none()) =>
+        {
             page.line("  ", "Every step passed. The drill has no objective.");
         }
         (Some(Verdict::Passed), _) => {
@@ -292,6 +296,22 @@ fn attempts(step: &Step) -> Vec<String> {
     earlier.chain([last]).collect()
 }
 
+fn guards(page: &mut Page, summary: &Summary) {
+    if summary.guards.is_empty() {
+        return;
+    }
+    page.heading("GUARDS", "");
+    for it in &summary.guards {
+        let text = match (it.green, &it.why) {
+            (Some(true), _) => format!("{}: green", it.guard),
+            (Some(false), Some(why)) => format!("{}: red. {}", it.guard, sentence(why)),
+            (Some(false), None) => format!("{}: red", it.guard),
+            (None, _) => format!("{}: not asked", it.guard),
+        };
+        page.line("  ", &text);
+    }
+}
+
 fn availability(page: &mut Page, summary: &Summary) {
     if summary.availability.is_empty() {
         return;
@@ -317,6 +337,15 @@ fn availability(page: &mut Page, summary: &Summary) {
             ),
         };
         page.line("  ", &text);
+        if let Some(limit) = &it.limit {
+            let (word, allowed) = (standing(limit.standing), words::limit(limit.fail_after_millis));
+            page.line("    ", &format!("failAfter allows {allowed} in red: {word}"));
+            if limit.standing == Standing::Unproven
+                && let Some(why) = &limit.why
+            {
+                page.line("    ", &sentence(&format!("it {why}")));
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Drive: one run from its opening to its end. The machine says what comes next; this obeys.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -26,6 +26,7 @@ use super::{
     sweep::{self, Fence},
 };
 use crate::{
+    check::ask::Asker,
     drill::{Drill, Step, StepKind},
     kind,
     report::summary::{FoldError, Summary},
@@ -87,12 +88,19 @@ async fn whole(
     record.append(opened(house, drill, id, trigger, &names)).await?;
 
     let standing = preflight::standing(house, &names).await;
-    let asked: &[String] = if standing.is_empty() { &names } else { &[] };
-    let (clusters, failed) = house.connect(asked).await;
-    let clusters = Arc::new(clusters);
+    let blocked = !standing.is_empty();
+    let (clusters, mut failed) = house.connect(if blocked { &[] } else { &names }).await;
+    // Clusters that are only looked into: no Lease, no epoch, and nothing to recover there.
+    let others = if blocked { Vec::new() } else { only_looked_into(drill) };
+    let (mut looked, unseen) = house.connect(&others).await;
+    failed.extend(unseen);
+    looked.extend(clusters.clone());
+    let (clusters, looked) = (Arc::new(clusters), Arc::new(looked));
     let timings = &house.config.timings;
     let effects =
         Effects::new(Arc::clone(&record), Arc::clone(&clusters), &house.config.instance, timings);
+    let (config, clock) = (Arc::clone(&house.config), Arc::clone(&house.clock));
+    let asker = Asker::new(config, clock, Arc::clone(&looked), &drill.cluster);
     let running = Arc::new(Running {
         house: house.clone(),
         drill: drill.clone(),
@@ -100,7 +108,8 @@ async fn whole(
         effects: effects.clone(),
         clusters,
         lever: Lever::default(),
-        http: crate::check::http::client().map_err(|error| DriveError::Http(error.to_string()))?,
+        asker: Arc::new(asker.map_err(DriveError::Http)?),
+        looked,
         shared: Mutex::new(Shared::default()),
         waiting: Mutex::new(String::new()),
     });
@@ -140,6 +149,13 @@ async fn whole(
     }
     let patience = drill.undo_patience;
     finish(house, &record, &effects, patience).await
+}
+
+/// The clusters that checks name besides the drill's own.
+fn only_looked_into(drill: &Drill) -> Vec<String> {
+    let named = drill.questions().filter_map(|question| question.cluster(&drill.cluster));
+    let others: BTreeSet<&str> = named.filter(|name| *name != drill.cluster).collect();
+    others.into_iter().map(str::to_owned).collect()
 }
 
 fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[String]) -> Event {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{house::House, lease, step::Running};
 use crate::{
+    check::Question,
     config::freeze,
     drill::StepKind,
     halt, kind,
     mark::NAMESPACE,
-    run::event::Target,
+    run::event::{Target, What},
     world::{
+        WorldError,
         access::{self, Need},
         kube::Cluster,
     },
@@ -56,20 +58,32 @@ pub async fn plan(run: &Running) -> Plans {
         plans.refusals.clone_from(&run.drill.pending);
         return plans;
     }
-    if !needs_cluster(run) {
-        for step in &run.drill.steps {
-            plans.steps.insert(step.name.clone(), Plan::Look);
+    for cluster in run.looked.values() {
+        let asked = ask(run, cluster);
+        let writes = plans.writes && run.clusters.contains_key(&cluster.name);
+        if !asked && !writes {
+            continue;
         }
-        return plans;
-    }
-    for cluster in run.clusters.values() {
-        if let Err(why) = ready(run, cluster, plans.writes).await {
+        if let Err(why) = ready(run, cluster, writes).await {
             plans.refusals.extend(why);
         }
     }
+    // What a missing right or a silent cluster means for the rest is not worth a second sentence.
     if !plans.refusals.is_empty() {
         return plans;
     }
+    let guards = crate::check::guards::ask(&run.asker, &run.drill.guards);
+    let (told, ()) = tokio::join!(guards, plan_steps(run, &mut plans));
+    for told in told {
+        let what = if told.why.is_some() { What::Red } else { What::Green };
+        let subject = format!("guard:{}", told.guard);
+        plans.refusals.extend(told.refusal());
+        run.observe_with(&subject, what, told.asked, None, told.why).await;
+    }
+    plans
+}
+
+async fn plan_steps(run: &Running, plans: &mut Plans) {
     for step in &run.drill.steps {
         let planned = match &step.kind {
             StepKind::VeleroRestore(spec) => {
@@ -99,7 +113,6 @@ pub async fn plan(run: &Running) -> Plans {
             }
         }
     }
-    plans
 }
 
 fn writes(run: &Running) -> bool {
@@ -109,8 +122,12 @@ fn writes(run: &Running) -> bool {
         .any(|step| matches!(step.kind, StepKind::VeleroRestore(_) | StepKind::DrainNodes(_)))
 }
 
-fn needs_cluster(run: &Running) -> bool {
-    run.drill.steps.iter().any(|step| !matches!(step.kind, StepKind::Check(_)))
+/// Whether anything of the drill looks into this cluster.
+fn ask(run: &Running, cluster: &Cluster) -> bool {
+    let own = &run.drill.cluster;
+    let steps = run.drill.steps.iter().any(|step| !matches!(step.kind, StepKind::Check(_)));
+    (steps && cluster.name == *own)
+        || run.drill.questions().any(|question| question.cluster(own) == Some(&cluster.name))
 }
 
 /// Whether the cluster answers, our account may do what the steps need, and nobody else drills.
@@ -118,8 +135,9 @@ async fn ready(run: &Running, cluster: &Cluster, writes: bool) -> Result<(), Vec
     if let Err(error) = cluster.read("/version").await {
         return Err(vec![error.to_string()]);
     }
+    let own = &run.drill.cluster;
     let mut needs: Vec<Need> = if writes { access::RUN.to_vec() } else { Vec::new() };
-    for step in &run.drill.steps {
+    for step in run.drill.steps.iter().filter(|_| cluster.name == *own) {
         needs.extend_from_slice(match &step.kind {
             StepKind::VeleroRestore(_) => kind::velero_restore::act::NEEDS,
             StepKind::WorkloadsReady(_) => kind::workloads_ready::act::NEEDS,
@@ -130,8 +148,13 @@ async fn ready(run: &Running, cluster: &Cluster, writes: bool) -> Result<(), Vec
             | StepKind::EtcdSnapshot(_) => &[],
         });
     }
-    let missing =
-        access::missing(cluster, &needs).await.map_err(|error| vec![error.to_string()])?;
+    let failed = |error: WorldError| vec![error.to_string()];
+    let mut missing = access::missing(cluster, &needs).await.map_err(failed)?;
+    let mine = |question: &&Question| question.cluster(own) == Some(&cluster.name);
+    for question in run.drill.questions().filter(mine) {
+        let more = run.asker.missing_rights(question).await.map_err(failed)?;
+        missing.extend(more.into_iter().filter(|why| !missing.contains(why)).collect::<Vec<_>>());
+    }
     if !missing.is_empty() {
         return Err(missing);
     }

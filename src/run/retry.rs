@@ -35,6 +35,7 @@ pub async fn give_back(running: &Arc<Running>, step: &Step) -> Result<(), DriveE
     });
     // They watch what goes now; the next attempt arms its own.
     running.share(|shared| shared.forget(&step.name, &readers));
+    running.asker.forget(&step.name);
     running.say(format!("{} failed; giving back what it did before it is tried again", step.name));
     let clock = running.clock();
     let patience = running.drill.undo_patience;

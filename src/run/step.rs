@@ -15,6 +15,7 @@ use super::{
     record::Record,
 };
 use crate::{
+    check::ask::Asker,
     clock::{Clock, Mono},
     drill::Drill,
     kind,
@@ -31,12 +32,14 @@ pub struct Running {
     pub record: Arc<Record>,
     /// Its writer.
     pub effects: Effects,
-    /// Its clusters.
+    /// The clusters that it may write to: of each it takes the Lease.
     pub clusters: Arc<BTreeMap<String, Cluster>>,
+    /// All clusters that it reads, those among them.
+    pub looked: Arc<BTreeMap<String, Cluster>>,
     /// Closes it.
     pub lever: Lever,
-    /// HTTP for checks.
-    pub http: reqwest::Client,
+    /// Asks the questions of guards, checks and steps.
+    pub asker: Arc<Asker>,
     /// What steps leave for later steps.
     pub shared: Mutex<Shared>,
     /// What is waited for now, in a sentence.
@@ -50,6 +53,13 @@ pub struct Shared {
     pub armed: BTreeMap<String, Arc<kind::workloads_ready::act::Armed>>,
     /// When each restore step's Restore was terminal.
     pub restored: BTreeMap<String, Mono>,
+    /// From when on a window that ends the recovery of a step counts: its Restore was terminal, its
+    /// evicted pods were gone.
+    pub floors: BTreeMap<String, Mono>,
+    /// Questions that are asked since T0, by the name of the step that reads the answers.
+    pub asked: BTreeMap<String, Arc<kind::check::act::Asked>>,
+    /// When each background check was asked the last question that it has an answer to.
+    pub last_asked: BTreeMap<String, Mono>,
 }
 
 impl Shared {
@@ -57,6 +67,8 @@ impl Shared {
     /// attempt may be judged by it.
     pub fn forget(&mut self, step: &str, readers: &[String]) {
         self.restored.remove(step);
+        self.floors.remove(step);
+        self.asked.retain(|reader, _| !readers.contains(reader));
         self.armed.retain(|reader, _| !readers.contains(reader));
     }
 }

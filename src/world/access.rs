@@ -65,6 +65,21 @@ impl Need {
     }
 }
 
+/// A right that a drill itself asks for, by what it names: no file of config/rbac can know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// `get`
+    pub verb: String,
+    /// API group; empty for core.
+    pub group: String,
+    /// Plural resource.
+    pub resource: String,
+    /// None: in every namespace, or for an object without one.
+    pub namespace: Option<String>,
+    /// The one object.
+    pub name: String,
+}
+
 /// What every run with effects needs: to find marks that an earlier run left, its Lease and the
 /// epoch. Restores are looked for by whoever makes them.
 pub const RUN: &[Need] = &[
@@ -132,6 +147,40 @@ fn sentences(cluster: &str, velero: &str, missing: &[Need]) -> Vec<String> {
     all.into_iter().map(sentence).collect()
 }
 
+/// Asks which of `rights` are missing; one sentence for each.
+///
+/// # Errors
+/// If the API server does not answer.
+pub async fn missing_rights(
+    cluster: &Cluster,
+    rights: &[Right],
+) -> Result<Vec<String>, WorldError> {
+    let mut missing = Vec::new();
+    for right in rights {
+        let Right { verb, group, resource, namespace, name } = right;
+        let mut attributes = json!({
+            "verb": verb, "group": group, "resource": resource, "name": name,
+        });
+        if let Some(namespace) = namespace {
+            attributes["namespace"] = json!(namespace);
+        }
+        if review(cluster, attributes).await? {
+            continue;
+        }
+        let dot = if group.is_empty() { "" } else { "." };
+        let place = match namespace {
+            Some(namespace) => format!("in namespace {namespace}"),
+            None => "cluster-wide".to_owned(),
+        };
+        missing.push(format!(
+            "cluster {}: our account may not {verb} {resource}{dot}{group} {name} {place}; a check \
+             of this drill reads it: grant it with a Role of your own",
+            cluster.name
+        ));
+    }
+    Ok(missing)
+}
+
 async fn allowed(cluster: &Cluster, need: Need) -> Result<bool, WorldError> {
     let namespace = match need.scope {
         Scope::Cluster => None,
@@ -148,6 +197,10 @@ async fn allowed(cluster: &Cluster, need: Need) -> Result<bool, WorldError> {
     if !need.subresource.is_empty() {
         attributes["subresource"] = json!(need.subresource);
     }
+    review(cluster, attributes).await
+}
+
+async fn review(cluster: &Cluster, attributes: Value) -> Result<bool, WorldError> {
     let body = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

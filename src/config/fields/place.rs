@@ -60,6 +60,7 @@ pub const CLUSTER: Table = Table {
     rules: &[
         Rule::One(&["server", "kubeconfig"]),
         Rule::Needs("server", &["caFile"]),
+        Rule::NeedsOne("server", &["tokenFile", "clientCertificateFile"]),
         Rule::Refuses("server", &["context"]),
         Rule::Refuses(
             "kubeconfig",

@@ -41,7 +41,6 @@ pub(super) fn cluster(
 }
 
 fn server(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> Option<Login> {
-    object.needs_one(out, &PROOFS);
     let server = object.text(out, "server");
     let ca_file = file(out, object, "caFile", base);
     let token_file = file(out, object, "tokenFile", base);
@@ -84,7 +83,7 @@ pub(super) fn store(out: &mut Decoder<'_>, object: &Object<'_>, base: &Path) -> 
         && anonymous.value
     {
         let message = "`credentialsFile` has no meaning for an anonymous store";
-        out.error(Code::OutOfPlace, &entry.key.span, &object.path("credentialsFile"), message)
+        out.error(Code::Conflict, &entry.key.span, &object.path("credentialsFile"), message)
             .also(anonymous.span.clone(), "requests are not signed")
             .help("leave one of the two out");
     }

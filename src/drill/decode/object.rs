@@ -63,7 +63,9 @@ impl<'t> Object<'t> {
         let mut unsure: Vec<&'static str> = Vec::new();
         for rule in table.rules {
             match *rule {
-                Rule::Needs(because, _) | Rule::Refuses(because, _)
+                Rule::Needs(because, _)
+                | Rule::NeedsOne(because, _)
+                | Rule::Refuses(because, _)
                     if unsure.contains(&because) => {}
                 Rule::Needs(because, names) if object.entry(because).is_some() => {
                     names.iter().for_each(|name| object.needs(out, name, because));
@@ -71,7 +73,10 @@ impl<'t> Object<'t> {
                 Rule::Refuses(because, names) if object.entry(because).is_some() => {
                     names.iter().for_each(|name| object.refuses(out, name, because));
                 }
-                Rule::Needs(..) | Rule::Refuses(..) => {}
+                Rule::NeedsOne(because, names) if object.entry(because).is_some() => {
+                    object.needs_one(out, names, because);
+                }
+                Rule::Needs(..) | Rule::NeedsOne(..) | Rule::Refuses(..) => {}
                 Rule::One(names) => unsure.extend(object.at_most_one(out, names, true)),
                 Rule::AtMostOne(names) => unsure.extend(object.at_most_one(out, names, false)),
             }
@@ -192,6 +197,11 @@ impl<'t> Object<'t> {
             .filter(|(_, node)| !matches!(node.value, Value::Null))
     }
 
+    /// What the value of a key looks like.
+    pub(super) fn shape(&self, name: &str) -> Option<Shape> {
+        self.table.field(name).map(|field| field.shape)
+    }
+
     /// The default of a key that is not there.
     pub(super) fn default(&self, name: &str) -> Option<&'static str> {
         if self.entry(name).is_some() {
@@ -216,11 +226,15 @@ impl<'t> Object<'t> {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// Notes if none of these keys is there. That several of them are is for a [`Rule`] to say.
-    pub fn needs_one(&self, out: &mut Decoder<'_>, names: &[&'static str]) {
-        if names.iter().all(|name| self.entry(name).is_none()) {
-            self.at_most_one(out, names, true);
+    /// Notes if of several keys none is there, where another one needs one of them.
+    fn needs_one(&self, out: &mut Decoder<'_>, names: &[&'static str], because: &str) {
+        if names.iter().any(|name| self.entry(name).is_some() || self.meant.contains(name)) {
+            return;
         }
+        let all: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let all = all.join(" or ");
+        let message = format!("`{because}` needs {all} beside it");
+        out.error(Code::MissingKey, &self.span, &self.key, message).help("add one of them");
     }
 
     /// Notes if several of these keys are there, or none where one is needed; answers those that

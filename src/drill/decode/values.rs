@@ -20,7 +20,12 @@ impl<'t> Object<'t> {
     /// A text of the shape that the table says.
     pub fn text(&self, out: &mut Decoder<'_>, name: &str) -> Option<At<String>> {
         if let Some(default) = self.default(name) {
-            return Some(self.at(name, None, default.to_owned()));
+            let at = self.at(name, None, default.to_owned());
+            // A name that is left out must be there as well.
+            if let Some(Shape::Configured(sort)) = self.shape(name) {
+                out.mentions.push(Mention::Name { sort, at: at.clone() });
+            }
+            return Some(at);
         }
         let (field, node) = self.value(name)?;
         let text = checked_text(out, &field.shape, node, &self.path(name))?;

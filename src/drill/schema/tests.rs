@@ -86,6 +86,8 @@ fn seen(root: &'static Table, problem: &Problem) -> Seen {
         return Seen::Never;
     }
     match problem.code {
+        // What a file's name is not is found by looking into it.
+        Code::InlineSecret if problem.message.contains("and not the name of a file") => Seen::Never,
         Code::UnknownKey
         | Code::InlineSecret
         | Code::MissingKey
@@ -122,6 +124,8 @@ fn invalid(shape: &Shape, problem: &Problem) -> Seen {
         | Shape::Address
         | Shape::Port
         | Shape::ObjectName => !problem.message.contains("an empty text"),
+        // What is a quantity.
+        Shape::Scalar => true,
         // What is a character, and what a pattern of `strftime` means.
         Shape::Text | Shape::TextOrEmpty | Shape::File => {
             !problem.message.contains("an empty text")

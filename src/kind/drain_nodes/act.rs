@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{Spec, candidates, caps, decide, pods};
 use crate::{
+    kind,
     run::{
         effect::EffectError,
         event::Severity,
@@ -120,6 +121,8 @@ pub async fn act(
             Err(why) => return Ok(StepEnd::failed(why)),
         }
     }
+    // What ends the recovery is asked before the first eviction.
+    kind::check::act::arm(run, step);
     evict::drain(run, step, spec, cluster, view).await
 }
 

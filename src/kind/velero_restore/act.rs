@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     drill::StepKind,
-    kind::workloads_ready::act::Armed,
+    kind::{self, workloads_ready::act::Armed},
     mark::{Mark, RUN},
     run::{
         effect::{EffectError, Outcome, Wish},
@@ -93,6 +93,8 @@ pub async fn act(
     if let Err(why) = arm(run, step, cluster, mapping.values()).await {
         return Ok(StepEnd::failed(why));
     }
+    run.asker.sandbox(step, mapping.clone());
+    kind::check::act::arm(run, step);
     let prepared = run.clock().mono().since(preparing);
 
     run.say(format!("restoring backup {}", plan.backup.metadata.name));

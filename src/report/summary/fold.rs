@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
-    Attempt, EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step, Summary,
-    checks, effects::Ledger, measure,
+    Attempt, Availability, EffectCounts, FoldError, Interruption, Objective, SUMMARY_VERSION, Step,
+    Summary, checks, effects::Ledger, measure,
 };
 
 /// Who wrote an entry, and in which boot: two instants are compared only if both are equal.
@@ -125,6 +125,7 @@ pub(super) fn fold(entries: &[Entry]) -> Result<Summary, FoldError> {
         objectives: vec![],
         recoveries: vec![],
         recovery_points: vec![],
+        guards: vec![],
         availability: vec![],
         findings: vec![],
         effects: vec![],
@@ -214,6 +215,7 @@ impl<'a> Walk<'a> {
         out.recoveries = measure::recoveries(&self);
         out.recovery_points = measure::recovery_points(&self);
         out.objectives = measure::objectives(&self, &out.recoveries);
+        out.guards = checks::guards(&self);
         out.availability = checks::availability(&self);
         out.effects = self.ledger.effects();
         out.effect_counts = out.effects.iter().collect();
@@ -223,10 +225,13 @@ impl<'a> Walk<'a> {
             verdict(
                 reason,
                 self.steps.iter().map(|run| run.step.outcome),
-                out.objectives.iter().map(|objective| objective.standing),
+                // The time that a check may be red is an objective like any other.
+                out.objectives.iter().map(|objective| objective.standing).chain(
+                    out.availability.iter().filter_map(|it| Some(it.limit.as_ref()?.standing)),
+                ),
             )
         });
-        out.why = self.why(out.verdict, &out.objectives);
+        out.why = self.why(out.verdict, &out.objectives, &out.availability);
         out.exit_code = exit_code(out.verdict, out.leftovers.len());
         let settled = || out.effects.iter().all(|effect| effect.state.is_final());
         if self.ended || (out.verdict.is_some() && settled()) {
@@ -243,7 +248,12 @@ impl<'a> Walk<'a> {
     }
 
     /// The cause of a verdict in one sentence.
-    fn why(&self, verdict: Option<Verdict>, objectives: &[Objective]) -> Option<String> {
+    fn why(
+        &self,
+        verdict: Option<Verdict>,
+        objectives: &[Objective],
+        checks: &[Availability],
+    ) -> Option<String> {
         let (reason, why) = self.closing?;
         if verdict? == Verdict::Passed {
             return None;
@@ -270,9 +280,17 @@ impl<'a> Walk<'a> {
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             Some(format!("objective {} {standing}: {why}{more}", it.name))
         };
+        let check = || {
+            checks.iter().find_map(|it| {
+                let why = it.limit.as_ref()?.why.as_ref()?;
+                Some(format!("check {} {why}", it.check))
+            })
+        };
         let plain = |text: &str| Some(text.to_owned());
         match reason {
-            Reason::Completed => step().or_else(objective).or(plain("a step did not end")),
+            Reason::Completed => {
+                step().or_else(objective).or_else(check).or(plain("a step did not end"))
+            }
             Reason::StepFailed => step().or(plain("a step failed")),
             Reason::Refused => self.refusals.first().cloned().or(plain("refused")),
             Reason::Check => plain("a background check was red for too long"),

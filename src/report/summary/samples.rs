@@ -215,6 +215,7 @@ fn outline(steps: &[(&str, &str)], objectives: Vec<Objective>, checks: &[&str]) 
         checks: checks.iter().map(|check| (*check).to_owned()).collect(),
         undo_patience_millis: 900_000,
         settle_millis: 30_000,
+        ..Outline::default()
     }
 }
 

@@ -94,10 +94,15 @@ impl Tape<'_> {
                         }
                     }
                 }
+                Rule::NeedsOne(because, others) if names.contains(&because) => {
+                    if !others.iter().any(|name| names.contains(name)) {
+                        names.push(self.one(others));
+                    }
+                }
                 Rule::Refuses(because, others) if names.contains(&because) => {
                     names.retain(|name| !others.contains(name));
                 }
-                Rule::Needs(..) | Rule::Refuses(..) => {}
+                Rule::Needs(..) | Rule::NeedsOne(..) | Rule::Refuses(..) => {}
             }
         }
     }

@@ -288,6 +288,9 @@ async fn ended(
     {
         for (phase, ends) in recovery.phases(at.upper) {
             run.observe(step, What::Phase(phase.to_owned()), ends).await;
+            if phase == "gone" {
+                run.share(|shared| shared.floors.insert(step.to_owned(), ends));
+            }
         }
         let lower = (at.lower < at.upper).then_some(at.lower);
         run.observe_with(step, What::Recovered, at.upper, lower, None).await;

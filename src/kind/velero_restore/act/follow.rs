@@ -118,7 +118,10 @@ where
             Standing::Passed { finding } => {
                 run.observe_with(step, What::Phase("restoring".to_owned()), at, lower, None).await;
                 run.observe_with(step, What::Recovered, at, lower, None).await;
-                run.share(|shared| shared.restored.insert(step.to_owned(), at));
+                run.share(|shared| {
+                    shared.restored.insert(step.to_owned(), at);
+                    shared.floors.insert(step.to_owned(), at);
+                });
                 if let Some(text) = finding {
                     run.find(Severity::Info, "veleroRestore.warnings", text, None).await;
                 }

@@ -12,7 +12,9 @@ use super::{
     },
     sandboxes::namespace_target,
 };
-use crate::{run::step::Running, sandbox, world::kube::Cluster};
+use crate::{
+    drill::StepKind, kind::words::count, run::step::Running, sandbox, world::kube::Cluster,
+};
 
 /// What the step is about to do.
 #[derive(Clone, Debug)]
@@ -29,6 +31,22 @@ pub struct Plan {
     pub foreseen: Vec<String>,
 }
 
+/// Whether the run's restores together bring back no more namespaces than they may.
+fn within_caps(run: &Running, most: Option<u32>) -> Result<(), Vec<String>> {
+    let restored = run.drill.steps.iter().map(|step| match &step.kind {
+        StepKind::VeleroRestore(spec) => spec.namespaces.len(),
+        _ => 0,
+    });
+    let restored = restored.sum::<usize>();
+    match most {
+        Some(most) if restored > most as usize => Err(vec![format!(
+            "the drill brings back {}, but the configuration allows {most} (caps.namespaces)",
+            count(restored, "namespace")
+        )]),
+        _ => Ok(()),
+    }
+}
+
 /// Looks at the world and decides what the step will do; changes nothing.
 ///
 /// # Errors
@@ -36,6 +54,7 @@ pub struct Plan {
 pub async fn plan(run: &Running, spec: &Spec) -> Result<Plan, Vec<String>> {
     let cluster = run.cluster().map_err(|why| vec![why])?;
     sandbox::check_sources(&spec.namespaces).map_err(|why| vec![why])?;
+    within_caps(run, cluster.caps.namespaces)?;
     let resources = sandbox::resources(&spec.also_restore, &cluster.may_own_outside)
         .map_err(|refused| refused.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let now = run.clock().now().wall;
