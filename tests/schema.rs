@@ -36,7 +36,7 @@ fn published(path: &str, wanted: &str) {
         "{} is not what the field tables say (first in line {}): run `just schema`, or \
          `FIREDRILL_WRITE=1 cargo test -p firedrill --test schema`",
         path.display(),
-        differs.map_or_else(|| found.lines().count().min(wanted.lines().count()), |at| at) + 1,
+        differs.unwrap_or_else(|| found.lines().count().min(wanted.lines().count())) + 1,
     );
 }
 

@@ -39,7 +39,7 @@ impl Test {
             Self::Equals(wanted) => match (wanted, found) {
                 // Both look alike in a sentence; that one is in quotes in the object is the news.
                 (Value::String(text), other) | (other, Value::String(text))
-                    if *text == other.to_string() =>
+                    if text.as_str() == shown(other) =>
                 {
                     Err(format!("is {} ({}), not {self}", shown(found), sort(found)))
                 }

@@ -50,7 +50,7 @@ pub enum Format {
 /// Whether `validate` looks at the files that a configuration names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Files {
-    /// Tokens, certificates, kubeconfigs: are they there, and can they be used
+    /// Tokens, certificates, kubeconfigs: are they there and good
     Always,
     /// Only the configuration itself, the same everywhere
     Never,
@@ -76,7 +76,7 @@ pub enum Command {
         deny_warnings: bool,
         /// Whether to look at the files that the configuration names
         ///
-        /// Without it: only if there is no PATH, because then it is about this machine.
+        /// Without it: only if there is no PATH.
         #[arg(long, value_enum, value_name = "WHEN")]
         files: Option<Files>,
     },

@@ -12,7 +12,6 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     clock::{Clock, Mono, SystemClock},
-    drill::Outline,
     mark::Mark,
     run::event::{
         AbsentBy, Intent, Precondition, Reason, Settled, Target, Trigger, Undo, UndoAction, Verb,
@@ -76,7 +75,7 @@ fn opened(run: &str, drill: &str, trigger: Trigger) -> Event {
         drill: drill.into(),
         definition: "kind: Drill\n# \"quoted\" \u{1f525}\n".into(),
         definition_hash: "00".into(),
-        outline: Outline::default(),
+        outline: Box::default(),
         trigger,
         instance: "test".into(),
         clusters: vec!["lab".into()],

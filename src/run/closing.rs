@@ -40,7 +40,6 @@ const FRESH: Duration = Duration::from_millis(200);
 const CONFIRM: Duration = Duration::from_millis(300);
 
 /// What the shell does next.
-#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Todo {
     /// Append this event (and apply it), then call again. If the journal does not take it, go on

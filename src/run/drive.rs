@@ -165,7 +165,7 @@ fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[
         drill: drill.name.clone(),
         definition: drill.text.clone(),
         definition_hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        outline: drill.outline(house.config.timings.settle),
+        outline: Box::new(drill.outline(house.config.timings.settle)),
         trigger,
         instance: house.config.instance.clone(),
         clusters: clusters.to_vec(),

@@ -36,7 +36,7 @@ pub enum Event {
         /// SHA-256 of `definition`, hexadecimal.
         definition_hash: String,
         /// Steps, objectives, checks and patience, as decoded from the definition.
-        outline: Outline,
+        outline: Box<Outline>,
         /// What started it.
         trigger: Trigger,
         /// The configured name of this installation.

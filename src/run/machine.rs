@@ -263,7 +263,7 @@ impl Machine {
                 self.clusters.clone_from(clusters);
                 self.trigger = trigger.clone();
                 self.steps = vec![StepState::Pending; outline.steps.len()];
-                self.outline = outline.clone();
+                self.outline = (**outline).clone();
                 self.phase = Phase::Open;
             }
             Event::PlanMade { .. } => self.planned = true,

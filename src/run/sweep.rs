@@ -258,11 +258,11 @@ async fn undo(
             drill: format!("marks-of-{}", crate::report::words::short(&lost)),
             definition: String::new(),
             definition_hash: String::new(),
-            outline: Outline {
+            outline: Box::new(Outline {
                 undo_patience_millis: millis(patience),
                 settle_millis: millis(house.config.timings.settle),
                 ..Outline::default()
-            },
+            }),
             trigger: Trigger::Marks,
             instance: instance.to_owned(),
             clusters: vec![cluster.name.clone()],

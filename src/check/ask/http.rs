@@ -39,7 +39,7 @@ impl Clients {
             return Ok(client);
         }
         let red = |why: String| Red::because(format!("the CA file {}: {why}", file.display()));
-        let text = read(file).await.map_err(|why| red(why))?;
+        let text = read(file).await.map_err(red)?;
         let ca = Certificate::from_pem_bundle(&text).map_err(|error| red(root(&error)))?;
         if ca.is_empty() {
             return Err(red("there is no certificate in it".to_owned()));

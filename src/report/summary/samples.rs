@@ -36,7 +36,7 @@ impl Stream {
             drill: drill.into(),
             definition: "kind: Drill\n".into(),
             definition_hash: "5f3c".repeat(16),
-            outline,
+            outline: Box::new(outline),
             trigger: Trigger::Slot("2026-11-23T03:00:00Z".into()),
             instance: "berlin".into(),
             clusters: vec!["production".into()],

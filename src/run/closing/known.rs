@@ -35,7 +35,6 @@ pub(super) enum Planned {
     Settle(UndoOutcome),
 }
 
-#[expect(clippy::large_enum_variant, reason = "one at a time, moved once")]
 pub(super) enum Step {
     Append(Event),
     Ask(Ask),

@@ -29,7 +29,7 @@ impl Run {
             drill: "drill".to_owned(),
             definition: String::new(),
             definition_hash: String::new(),
-            outline: Outline { steps, ..Outline::default() },
+            outline: Box::new(Outline { steps, ..Outline::default() }),
             trigger: Trigger::Hand,
             instance: "instance".to_owned(),
             clusters: vec!["lab".to_owned()],

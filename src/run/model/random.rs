@@ -111,10 +111,10 @@ fn opened() -> Event {
         drill: "drill".to_owned(),
         definition: String::new(),
         definition_hash: String::new(),
-        outline: Outline {
+        outline: Box::new(Outline {
             steps: vec![step("one", &[]), step("two", &["one"])],
             ..Outline::default()
-        },
+        }),
         trigger: Trigger::Hand,
         instance: "instance".to_owned(),
         clusters: vec!["lab".to_owned()],

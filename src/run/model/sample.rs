@@ -91,7 +91,7 @@ fn sample(name: &'static str, steps: &[(&str, &[&str])], parts: Vec<Vec<Move>>) 
         drill: name.to_owned(),
         definition: String::new(),
         definition_hash: String::new(),
-        outline,
+        outline: Box::new(outline),
         trigger: Trigger::Hand,
         instance: INSTANCE.to_owned(),
         clusters: vec!["lab".to_owned()],

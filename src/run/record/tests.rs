@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     clock::SystemClock,
-    drill::Outline,
     run::event::{Finding, Severity, Trigger},
 };
 
@@ -27,7 +26,7 @@ async fn an_append_that_nobody_waits_for_any_more_is_believed_all_the_same() {
         drill: "d".into(),
         definition: String::new(),
         definition_hash: String::new(),
-        outline: Outline::default(),
+        outline: Box::default(),
         trigger: Trigger::Hand,
         instance: "test".into(),
         clusters: Vec::new(),

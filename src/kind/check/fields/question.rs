@@ -198,22 +198,18 @@ fn promql(out: &mut Decoder<'_>, object: &Object<'_>) -> Option<PromqlCheck> {
         object.text(out, "target").map(|at| PromqlAt::Target(at.value))
     };
     let query = object.text(out, "query");
-    let compared: [(&str, fn(f64) -> Expect); 5] = [
-        ("above", Expect::Above),
-        ("atLeast", Expect::AtLeast),
-        ("equals", Expect::Equals),
-        ("atMost", Expect::AtMost),
-        ("below", Expect::Below),
-    ];
     let expect = match object.which(&["expect", "above", "atLeast", "equals", "atMost", "below"]) {
         Some("expect") => object.text(out, "expect").map(|at| match at.value.as_str() {
             "empty" => Expect::Empty,
             _ => Expect::NotEmpty,
         }),
-        Some(key) => compared
-            .iter()
-            .find(|(name, _)| *name == key)
-            .and_then(|(_, expect)| object.number(out, key).map(|at| expect(at.value))),
+        Some(key) => object.number(out, key).map(|at| at.value).map(|value| match key {
+            "above" => Expect::Above(value),
+            "atLeast" => Expect::AtLeast(value),
+            "equals" => Expect::Equals(value),
+            "atMost" => Expect::AtMost(value),
+            _ => Expect::Below(value),
+        }),
         None => None,
     };
     Some(PromqlCheck { at: at?, query: query?.value, expect: expect? })
