@@ -11,5 +11,6 @@ pub mod run;
 pub mod schedule;
 pub mod schema;
 pub mod show;
+pub mod snapshot;
 pub mod undo;
 pub mod validate;

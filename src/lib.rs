@@ -15,5 +15,6 @@ pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod schedule;
+pub mod snapshot;
 pub mod supervise;
 pub mod world;

@@ -9,10 +9,10 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use firedrill::{
     cli::{
-        args::{Cli, Command, Files, Format, Journal},
+        args::{Cli, Command, Files, Format, Journal, Snapshot},
         history, journal as journal_cli, output,
         place::{self, Exit},
-        report as report_cli, run, schedule, schema, show, undo, validate,
+        report as report_cli, run, schedule, schema, show, snapshot, undo, validate,
     },
     clock::{Clock as _, SystemClock},
     config,
@@ -121,6 +121,11 @@ async fn command(cli: Cli) -> Result<u8, Exit> {
                     Ok(0)
                 }
             }
+        }
+        Command::Snapshot { command: Snapshot::Verify { place, level, scratch } } => {
+            let (text, code) = snapshot::verify(&place, level, scratch.as_deref(), cli.output)?;
+            say(&text);
+            Ok(code)
         }
         Command::Schema { language } => {
             say(&schema::text(language));

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::snapshot::verdict::Level;
+
 /// Disaster-recovery drills for Kubernetes: restored, measured, undone.
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, after_help = EXIT_CODES)]
@@ -113,6 +115,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Journal,
     },
+    /// Snapshots of etcd
+    Snapshot {
+        /// What to do with them
+        #[command(subcommand)]
+        command: Snapshot,
+    },
     /// Print a JSON Schema, for editors and other tools
     Schema {
         /// Of which language
@@ -175,5 +183,24 @@ pub enum Journal {
     Export {
         /// Only of this run
         run: Option<String>,
+    },
+}
+
+/// A subcommand of `snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum Snapshot {
+    /// Judge a snapshot: is it whole, does every row decode, what is in it
+    ///
+    /// Exit code 1 also means unproven: a part could not be looked at.
+    Verify {
+        /// The file
+        #[arg(value_name = "PATH")]
+        place: String,
+        /// How deep to look; each level includes those before it
+        #[arg(long, value_enum, default_value_t = Level::Intact)]
+        level: Level,
+        /// Where to unpack what is compressed; by default $TMPDIR or /tmp
+        #[arg(long, value_name = "FOLDER")]
+        scratch: Option<PathBuf>,
     },
 }

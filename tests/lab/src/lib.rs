@@ -20,6 +20,7 @@ pub mod audit;
 pub mod background;
 pub mod bench;
 pub mod control_plane;
+pub mod corpus;
 pub mod crash;
 pub mod drill;
 pub mod firedrill;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use lab::{
-    Lab, Options, bench, crash, drill,
+    Lab, Options, bench, corpus, crash, drill,
     firedrill::{ConfigOptions, write_config},
     parts,
     progress::Progress,
@@ -44,6 +44,11 @@ enum Command {
     Drill {
         /// The drill's file.
         file: Option<PathBuf>,
+    },
+    /// Make snapshots of etcd, good and damaged, in a folder.
+    Corpus {
+        /// The folder; what is in it is overwritten.
+        folder: PathBuf,
     },
     /// Measure firedrill beside something else; exit code 1 if it takes more than is allowed.
     Bench {
@@ -105,6 +110,10 @@ async fn run(command: Command) -> anyhow::Result<i32> {
         }
         Command::Up { shop } => up(shop).await.map(|()| 0),
         Command::Drill { file } => drill::run(file).await,
+        Command::Corpus { folder } => {
+            corpus::Corpus::make().await?.write(&folder)?;
+            Ok(0)
+        }
         Command::Bench { name, rounds, output } => {
             let json = output == Output::Json;
             tokio::task::spawn_blocking(move || bench::command(name, rounds.max(1), json)).await?
