@@ -3,12 +3,13 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use lab::{
     Lab,
     firedrill::ConfigOptions,
+    inside::Mode,
     observer::Observer,
     shop::{Shop, ShopOptions},
 };
@@ -18,6 +19,12 @@ use common::Firedrill;
 
 /// How long readiness has to last in the drills here.
 const STABLE: Duration = Duration::from_secs(3);
+
+/// How often the check that ends a recovery is asked, and how many good answers it takes.
+const EVERY: Duration = Duration::from_millis(500);
+const SUCCESSES: u32 = 3;
+/// For what must come: only a hang gets there.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// One comparison, in milliseconds.
 struct Row {
@@ -91,8 +98,10 @@ async fn an_independent_observer_agrees_with_the_reported_recovery_times() -> an
     let result = async {
         rows.push(node_lost(lab, &firedrill).await.context("node-lost")?);
         rows.push(restored(lab, &firedrill, &quick, 2).await.context("2 s")?);
+        rows.push(serves_late(lab, &firedrill, &quick).await.context("serves late")?);
         let (slow, slower) = tokio::try_join!(open(10), open(30))?;
         rows.push(restored(lab, &firedrill, &slow, 10).await.context("10 s")?);
+        rows.push(serves(lab, &firedrill, &slow, 10).await.context("serves")?);
         rows.push(restored(lab, &firedrill, &slower, 30).await.context("30 s")?);
         anyhow::Ok(())
     }
@@ -108,13 +117,9 @@ async fn an_independent_observer_agrees_with_the_reported_recovery_times() -> an
     Ok(())
 }
 
-async fn restored(
-    lab: &Lab,
-    firedrill: &Firedrill,
-    shop: &Shop,
-    seconds: u64,
-) -> anyhow::Result<Row> {
-    let drill = format!(
+/// The restore of a shop, with `more` steps, and an objective that ends with the step `until`.
+fn drill(shop: &Shop, more: &str, until: &str) -> String {
+    format!(
         "apiVersion: firedrill.dev/v1alpha1\n\
          kind: Drill\n\
          metadata: {{name: shop-comes-back}}\n\
@@ -127,13 +132,87 @@ async fn restored(
                  backup: {{newestOf: {{schedule: {schedule}}}}}\n        \
                  namespaces: [{namespace}]\n    \
              - name: ready\n      \
-               workloadsReady: {{in: restore, stableFor: {stable}s}}\n  \
+               workloadsReady: {{in: restore, stableFor: {stable}s}}\n\
+           {more}  \
            objectives:\n    \
-             - {{name: shop-rto, recoveryTime: 4m, from: restore, until: ready}}\n",
+             - {{name: shop-rto, recoveryTime: 4m, from: restore, until: {until}}}\n",
         schedule = shop.schedule(),
         namespace = shop.namespace(),
         stable = STABLE.as_secs(),
+    )
+}
+
+/// A restore whose recovery ends when the shop serves in its sandbox.
+fn serving(shop: &Shop) -> String {
+    let step = format!(
+        "    - name: serving\n      \
+           check:\n        \
+             http: {{in: restore, service: web, port: http, path: /healthz}}\n        \
+             every: {every}ms\n        \
+             timeout: 20s\n        \
+             successes: {SUCCESSES}\n",
+        every = EVERY.as_millis(),
     );
+    drill(shop, &step, "serving")
+}
+
+/// It serves as soon as a pod is ready: the truth is the first ready endpoint.
+async fn serves(
+    lab: &Lab,
+    firedrill: &Firedrill,
+    shop: &Shop,
+    seconds: u64,
+) -> anyhow::Result<Row> {
+    let observer = Observer::start(lab).await?;
+    let ran = firedrill.run(&serving(shop)).await?;
+    ensure!(ran.code == 0, "{ran}");
+    let report = firedrill.report().await?;
+    let seen = observer.served("web", None, EVERY * (SUCCESSES - 1))?;
+    observer.stop().await?;
+    ensure!(seen.recovery >= Duration::from_secs(seconds), "{seen:?}");
+    Row::new("serves", &report, seen.recovery, seen.bound)
+}
+
+/// All is ready, and what is behind the Service answers 503 for a while: the truth is the instant
+/// at which it is switched to 200.
+async fn serves_late(lab: &Lab, firedrill: &Firedrill, shop: &Shop) -> anyhow::Result<Row> {
+    let (observer, inside) = (Observer::start(lab).await?, lab.inside());
+    inside.set(Mode::Answer(503))?;
+    let result = async {
+        let going = firedrill.start(&serving(shop))?;
+        lab::wait::until("it can be reached", LIMIT, || async {
+            Ok(observer.reachable("web")?.is_some_and(|since| since.elapsed() >= STABLE))
+        })
+        .await?;
+        // Bad answers that came after it could be reached: the report's bound must exclude that.
+        let asked = inside.asked();
+        lab::wait::until("it is asked", LIMIT, || async { Ok(inside.asked() >= asked + 3) })
+            .await?;
+        let before = Instant::now();
+        inside.set(Mode::Answer(200))?;
+        let switched = Instant::now();
+        let ran = going.end().await?;
+        ensure!(ran.code == 0, "{ran}");
+        let seen = observer.served("web", Some(switched), EVERY * (SUCCESSES - 1))?;
+        let bound = seen.bound + (switched - before);
+        let row = Row::new("serves late", &firedrill.report().await?, seen.recovery, bound)?;
+        let reachable = u64::try_from(seen.reachable.as_millis())?;
+        ensure!(row.lower > reachable + row.bound, "{seen:?}: not before {} ms", row.lower);
+        Ok(row)
+    }
+    .await;
+    inside.set(Mode::Answer(200))?;
+    observer.stop().await?;
+    result
+}
+
+async fn restored(
+    lab: &Lab,
+    firedrill: &Firedrill,
+    shop: &Shop,
+    seconds: u64,
+) -> anyhow::Result<Row> {
+    let drill = drill(shop, "", "ready");
     let observer = Observer::start(lab).await?;
     let ran = firedrill.run(&drill).await?;
     ensure!(ran.code == 0, "{ran}");

@@ -4,13 +4,16 @@
 //! recovery time out again from the definition: of a restore, from the appearance of the Restore to
 //! the later of its terminal phase and the start of the first unbroken stretch of readiness; of a
 //! drain, from the first pod that is sent away to the first unbroken stretch in which every
-//! workload has as many ready pods elsewhere as it had before.
+//! workload has as many ready pods elsewhere as it had before; of a Service, to the first instant
+//! at which it has a ready endpoint and what is behind it answers well, which only who switches
+//! that knows.
 //!
 //! Its own error is what its watches lag behind. It is measured all the while: a marker ConfigMap
 //! is written twice a second, and the largest time until its echo is the bound of every instant.
 
 mod drain;
 mod ready;
+mod serving;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +26,7 @@ use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{ConfigMap, Namespace, Node, Pod},
+    discovery::v1::EndpointSlice,
 };
 use kube::{
     Api, Client, Resource,
@@ -37,6 +41,7 @@ use crate::{Lab, background::Task, velero};
 pub use self::{
     drain::{Drain, Drained},
     ready::{Restore, Restored},
+    serving::{Served, Serving},
 };
 
 /// The label that names the run on everything that firedrill makes; said here a second time on
@@ -48,8 +53,16 @@ const MARKER: (&str, &str) = ("default", "observer-marker");
 const EVERY: Duration = Duration::from_millis(500);
 
 /// The kinds that are watched.
-const KINDS: [&str; 7] =
-    ["configmaps", "namespaces", "nodes", "pods", "deployments", "statefulsets", "restores"];
+const KINDS: [&str; 8] = [
+    "configmaps",
+    "namespaces",
+    "nodes",
+    "pods",
+    "deployments",
+    "statefulsets",
+    "endpointslices",
+    "restores",
+];
 
 /// What a watch showed, and when it arrived.
 #[derive(Clone, Debug)]
@@ -99,7 +112,8 @@ impl Observer {
             follow(&log, "nodes", Api::<Node>::all(client.clone()), all.clone()),
             follow(&log, "pods", Api::<Pod>::all(client.clone()), all.clone()),
             follow(&log, "deployments", Api::<Deployment>::all(client.clone()), all.clone()),
-            follow(&log, "statefulsets", Api::<StatefulSet>::all(client.clone()), all),
+            follow(&log, "statefulsets", Api::<StatefulSet>::all(client.clone()), all.clone()),
+            follow(&log, "endpointslices", Api::<EndpointSlice>::all(client.clone()), all),
             follow(&log, "restores", velero::api(&client, "Restore"), ours),
             Task::start(write_markers(Arc::clone(&log), markers)),
         ];
@@ -124,6 +138,30 @@ impl Observer {
             restore.see(sight.at, sight.kind, sight.gone, &sight.object);
         }
         restore.recovered(stable_for, Instant::now(), largest(&log.lags))
+    }
+
+    /// What it saw of a Service that came back with the one restore of a run: what is behind it
+    /// answers well from `well` on (all the time, if none), and a ready endpoint had to stay for
+    /// `stable_for`.
+    ///
+    /// # Errors
+    /// When it saw none, or not to its end, or was blind for a while.
+    pub fn served(
+        &self,
+        service: &str,
+        well: Option<Instant>,
+        stable_for: Duration,
+    ) -> anyhow::Result<Served> {
+        let log = self.sound()?;
+        self::served(&log, service).recovered(well, stable_for, Instant::now(), largest(&log.lags))
+    }
+
+    /// Since when that Service can be reached without a break, if it can.
+    ///
+    /// # Errors
+    /// When it was blind for a while.
+    pub fn reachable(&self, service: &str) -> anyhow::Result<Option<Instant>> {
+        Ok(served(&*self.sound()?, service).since())
     }
 
     /// What it saw of the drain of a node since it began, whose recovery had to last for
@@ -167,6 +205,14 @@ impl Observer {
 
 fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn served(log: &Log, service: &str) -> Serving {
+    let mut serving = Serving::new(service);
+    for sight in &log.sights {
+        serving.see(sight.at, sight.kind, sight.gone, &sight.object);
+    }
+    serving
 }
 
 fn largest(lags: &[Duration]) -> Duration {

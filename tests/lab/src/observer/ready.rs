@@ -59,8 +59,7 @@ impl Restore {
                     let stamp = object["metadata"]["creationTimestamp"].as_str();
                     self.creation_timestamp = stamp.and_then(|stamp| stamp.parse().ok());
                 }
-                let phase = object["status"]["phase"].as_str().unwrap_or_default();
-                if TERMINAL.contains(&phase) {
+                if is_terminal(object) {
                     self.terminal.get_or_insert(at);
                 }
             }
@@ -117,6 +116,11 @@ impl Restore {
                 .map_or(0, |(_, count)| *count),
         })
     }
+}
+
+/// Whether Velero has let go of this Restore.
+pub(super) fn is_terminal(restore: &Value) -> bool {
+    TERMINAL.contains(&restore["status"]["phase"].as_str().unwrap_or_default())
 }
 
 /// Whether an object is ready, or none if it need not be.
