@@ -24,7 +24,7 @@ schema:
 fuzz target seconds='600':
     mkdir -p target/fuzz/{{ target }}
     cargo +nightly fuzz run --fuzz-dir tests/fuzz --sanitizer none --target-dir target/fuzz/build {{ target }} \
-        target/fuzz/{{ target }} tests/fuzz/seeds/{{ target }} -- \
+        target/fuzz/{{ target }} tests/fuzz/seeds/{{ target }} {{ if target == "cron" { "" } else { "tests/bad" } }} -- \
         -max_total_time={{ seconds }} -rss_limit_mb=1024 -timeout=10 \
         -dict=tests/fuzz/{{ if target == "cron" { "cron" } else { "language" } }}.dict
 
