@@ -1,6 +1,8 @@
 //! The reported recovery time against an observer of the lab's own: other watches, another clock,
 //! no code in common. They must agree within the sum of the bounds that both state.
 
+#![expect(clippy::disallowed_methods, reason = "the observer's own stopwatch")]
+
 mod common;
 
 use std::time::{Duration, Instant};
