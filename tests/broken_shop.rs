@@ -77,10 +77,11 @@ async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyh
     Ok(())
 }
 
-/// Apart from the others: after them, in two of three runs, one pod of the shop stayed unready for
-/// longer than all attempts together, and so the budget never opened. Why is not known yet.
+/// Apart from the others: it passes by itself, but after them, in two of three runs, one pod of the
+/// shop stayed unready for longer than all attempts together, and so the budget never opened. Why
+/// is not known yet. Beside them it would take their Lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not steady on the lab: run it by hand, `-- --ignored`"]
+#[ignore = "not steady after the others: run it by itself, `-- --ignored`"]
 async fn a_drain_passes_at_the_attempt_at_which_its_budget_opens() -> anyhow::Result<()> {
     drained_again(&World::new().await?).await?.iter().for_each(|row| println!("{row}"));
     Ok(())
