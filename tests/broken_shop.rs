@@ -51,6 +51,9 @@ async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyh
     let results = [
         ("budget that never allows", never(&world).await),
         ("budget that does not allow now", not_now(&world).await),
+        // Here, where the node still has the pod of `web` that the budget holds: a case that drains
+        // it whole leaves none there for those after it.
+        ("budget that allows at the second attempt", drained_again(&world).await),
         ("more nodes than allowed", too_many_nodes(&world).await),
         ("no backup", no_backup(&world).await),
         ("check red", check_red(&world).await),
@@ -74,16 +77,6 @@ async fn a_broken_shop_ends_a_drill_with_its_cause_and_without_a_trace() -> anyh
         }
     }
     ensure!(failed.is_empty(), "failed: {failed:?}");
-    Ok(())
-}
-
-/// Apart from the others: it passes by itself, but after them, in two of three runs, one pod of the
-/// shop stayed unready for longer than all attempts together, and so the budget never opened. Why
-/// is not known yet. Beside them it would take their Lease.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not steady after the others: run it by itself, `-- --ignored`"]
-async fn a_drain_passes_at_the_attempt_at_which_its_budget_opens() -> anyhow::Result<()> {
-    drained_again(&World::new().await?).await?.iter().for_each(|row| println!("{row}"));
     Ok(())
 }
 
