@@ -117,7 +117,7 @@ async fn whole(
     let mut plans = if !standing.is_empty() {
         Plans { refusals: standing, ..Plans::default() }
     } else if failed.is_empty() {
-        preflight::plan(&running).await
+        asked(&running).await
     } else {
         let refusals = failed.iter().map(|(_, error)| error.to_string()).collect();
         Plans { refusals, ..Plans::default() }
@@ -156,6 +156,30 @@ fn only_looked_into(drill: &Drill) -> Vec<String> {
     let named = drill.questions().filter_map(|question| question.cluster(&drill.cluster));
     let others: BTreeSet<&str> = named.filter(|name| *name != drill.cluster).collect();
     others.into_iter().map(str::to_owned).collect()
+}
+
+/// Preflight, given up at a signal, at the halt lever and at the deadline: a guard may be asked many
+/// times with long pauses, and a cluster may answer each question just in time. It only reads, so
+/// nothing is left behind wherever it is given up.
+async fn asked(running: &Running) -> Plans {
+    let clock = running.clock();
+    let deadline = clock.mono().plus(running.drill.deadline);
+    let over = async {
+        while !deadline.since(clock.mono()).is_zero() {
+            tokio::time::sleep(deadline.since(clock.mono()).min(GRACE)).await;
+        }
+    };
+    let why = tokio::select! {
+        plans = preflight::plan(running) => return plans,
+        () = running.house.stop.cancelled() => "a signal asked firedrill to stop".to_owned(),
+        why = crate::halt::wait(running.house.config.halt_file.clone()) => why,
+        () = over => format!(
+            "the deadline of {} was over before it was known whether the drill may start; {}",
+            crate::report::words::duration(crate::clock::millis(running.drill.deadline)),
+            running.waiting()
+        ),
+    };
+    Plans { refusals: vec![why], ..Plans::default() }
 }
 
 fn opened(house: &House, drill: &Drill, id: &str, trigger: Trigger, clusters: &[String]) -> Event {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::object::{Backup, Restore, RestorePhase};
 use crate::{
     clock::{Mono, millis},
-    kind::words::span,
+    kind::words::{count, span},
     mark::{Mark, RUN, object_name},
 };
 
@@ -119,7 +119,8 @@ pub fn judge(restore: &Restore) -> Standing {
         }
         RestorePhase::Completed => Standing::Passed {
             finding: status.warnings.filter(|&warnings| warnings > 0).map(|warnings| {
-                format!("restore {name} has {warnings} warnings; existing objects are skipped")
+                let warnings = count(usize::try_from(warnings).unwrap_or(0), "warning");
+                format!("restore {name} has {warnings}; existing objects are skipped")
             }),
         },
         RestorePhase::PartiallyFailed => failed(match reason {
