@@ -291,7 +291,7 @@ pub const KINDS: &[Field; 7] = &[
         Shape::Object(&etcd_snapshot::fields::TABLE),
         "Verifies the newest etcd snapshot of a store.",
     )
-    .pending("this version reads no snapshots; `etcdutl snapshot status` shows one by hand"),
+    .pending("this version reads no store; download the snapshot: `firedrill snapshot verify FILE` does it"),
 ];
 
 /// One of `objectives`

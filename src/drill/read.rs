@@ -338,6 +338,23 @@ fn place(node: &mut Node, text: &str, base: usize) {
     }
 }
 
+/// Which budget a document breaks, in our words. The parser's are the names of its own fields.
+fn too_much(message: &str) -> String {
+    if message.contains("recursion limit") || message.contains("Depth") {
+        format!("this document nests deeper than {MAX_DEPTH} levels")
+    } else if message.contains("Nodes") {
+        format!("this document has more than {MAX_NODES} values")
+    } else if message.contains("ScalarBytes") {
+        "this document has too much text, counted with every repetition by an alias".to_owned()
+    } else if message.contains("recursive") {
+        "this document has an anchor within itself".to_owned()
+    } else if message.contains("alias") || message.contains("Alias") {
+        "this document multiplies by aliases".to_owned()
+    } else {
+        format!("this document nests or multiplies too much ({message})")
+    }
+}
+
 /// A parser's error in our words and at its place in the file.
 fn fault(error: &Error, text: &str, document: &Span) -> Fault {
     let inner = match error.without_snippet() {
@@ -371,7 +388,7 @@ fn fault(error: &Error, text: &str, document: &Span) -> Fault {
             | Error::RecursiveReferencesRequireWeakTypes { .. }
     ) || message.contains("recursion limit");
     let (code, message) = if complex {
-        (Code::TooComplex, format!("this document nests or multiplies too much ({message})"))
+        (Code::TooComplex, too_much(&message))
     } else if let Error::UnsupportedTag { tag, .. } = inner {
         (Code::Syntax, format!("the tag {} means nothing here", quote(tag)))
     } else if tab.is_some() {
